@@ -1,0 +1,204 @@
+package io.dromedary.change;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * What is dirty below one mirror's root: the body of every message from the watch to rsync.
+ *
+ * <p>A change is a path and one bit: this entry only, or everything below it too (deep). Merging keeps a path once, a
+ * deep path swallows what lies below it, more than {@value #MAX_BELOW_ONE} dirty entries of one directory become that
+ * directory, deep, and more than {@value #MAX_CHANGES} changes in all become the root, deep; so a set never takes more
+ * than a few megabytes however long a remote is away. What to do with a path is not stored: that is decided when rsync
+ * reads it. Merging is idempotent and, below the bound on the whole, the order of merging does not matter; past that
+ * bound another order can only be coarser.
+ *
+ * <p>Adding costs O(depth of the path), merging O(size of the smaller part that is new). Not safe for use by several
+ * threads at once.
+ */
+public final class ChangeSet {
+    /** One directory's dirty entries beyond which rsync reads the directory faster than a list of them. */
+    static final int MAX_BELOW_ONE = 10_000;
+
+    /** About 5 MB of heap: each change is a node, a name and a map entry, some 100 bytes. */
+    static final int MAX_CHANGES = 50_000;
+
+    /** Sets larger than this get no {@link #key}: comparing them would cost more than merging them. */
+    private static final int MAX_KEYED = 16;
+
+    private static final AtomicLong UNKEYED = new AtomicLong();
+
+    private final Node root = new Node();
+    private final int maxBelowOne;
+    private final int maxChanges;
+    private int size;
+
+    public ChangeSet() {
+        this(MAX_BELOW_ONE, MAX_CHANGES);
+    }
+
+    ChangeSet(int maxBelowOne, int maxChanges) {
+        this.maxBelowOne = maxBelowOne;
+        this.maxChanges = maxChanges;
+    }
+
+    /** The change "everything": a full sync, a start, a queue overflow. */
+    public static ChangeSet ofEverything() {
+        ChangeSet all = new ChangeSet();
+        all.add("", true);
+        return all;
+    }
+
+    /** Marks the entry at the path, a byte string, dirty; deep: and everything below it. */
+    public void add(String path, boolean deep) {
+        Node node = root;
+        int from = 0;
+        while (from < path.length()) {
+            if (node.deep) {
+                return;
+            }
+            int slash = path.indexOf('/', from);
+            int to = slash < 0 ? path.length() : slash;
+            node = node.child(path.substring(from, to));
+            from = to + 1;
+        }
+        mark(node, deep);
+        bound();
+    }
+
+    /** Adds all changes of the other set, which stays as it is. */
+    public void merge(ChangeSet other) {
+        merge(root, other.root);
+        bound();
+    }
+
+    private void merge(Node into, Node from) {
+        if (into.deep) {
+            return;
+        }
+        if (from.children != null) {
+            for (Map.Entry<String, Node> child : from.children.entrySet()) {
+                if (into.deep) {
+                    return;
+                }
+                merge(into.child(child.getKey()), child.getValue());
+            }
+        }
+        // Last, since it may make the parent deep, and what is below a deep directory is no longer part of the set.
+        if (from.dirty) {
+            mark(into, from.deep);
+        }
+    }
+
+    private void mark(Node node, boolean deep) {
+        if (node.deep) {
+            return;
+        }
+        if (deep) {
+            size -= node.dirtyBelow();
+            node.children = null;
+            node.deep = true;
+        }
+        if (!node.dirty) {
+            node.dirty = true;
+            size++;
+            Node parent = node.parent;
+            if (parent != null && ++parent.dirtyChildren > maxBelowOne) {
+                mark(parent, true);
+            }
+        }
+    }
+
+    private void bound() {
+        if (size > maxChanges) {
+            mark(root, true);
+        }
+    }
+
+    public boolean isEmpty() {
+        return size == 0;
+    }
+
+    /** The number of changes, each one line of the list that rsync gets. */
+    public int size() {
+        return size;
+    }
+
+    /** Whether this is the change "everything", which has swallowed all others. */
+    public boolean isEverything() {
+        return root.deep;
+    }
+
+    /**
+     * Two small sets have the same key if and only if they hold the same changes; for the idempotent step. A large set's key is unique, so that
+     * it is never taken for a repeat. Not for people: the names in it are byte strings.
+     */
+    public String key() {
+        if (size > MAX_KEYED) {
+            return "#" + UNKEYED.incrementAndGet();
+        }
+        // Sorted, since equal sets that came about in another order may be visited in another order.
+        SortedSet<String> changes = new TreeSet<>();
+        visit((path, dirty, deep) -> {
+            if (dirty) {
+                changes.add((deep ? "tree " : "entry ") + path);
+            }
+            return true;
+        });
+        return String.join("\0", changes);
+    }
+
+    /** Goes through the set from the root down: a directory before what lies below it, changed or on the way only. */
+    public void visit(Visitor visitor) {
+        visit(root, "", visitor);
+    }
+
+    private static void visit(Node node, String path, Visitor visitor) {
+        if (visitor.visit(path, node.dirty, node.deep) && node.children != null) {
+            String prefix = path.isEmpty() ? "" : path + "/";
+            node.children.forEach((name, child) -> visit(child, prefix + name, visitor));
+        }
+    }
+
+    /** What {@link ChangeSet#visit} calls for each entry that is dirty or lies above one that is. */
+    @FunctionalInterface
+    public interface Visitor {
+        /** Returns whether to go on below this path. */
+        boolean visit(String path, boolean dirty, boolean deep);
+    }
+
+    private static final class Node {
+        Node parent;
+        Map<String, Node> children;
+        int dirtyChildren;
+        boolean dirty;
+        boolean deep;
+
+        Node child(String name) {
+            if (children == null) {
+                // Most directories of a set have a handful of dirty entries.
+                children = new HashMap<>(4);
+            }
+            Node child = children.get(name);
+            if (child == null) {
+                child = new Node();
+                child.parent = this;
+                children.put(name, child);
+            }
+            return child;
+        }
+
+        int dirtyBelow() {
+            int count = 0;
+            if (children != null) {
+                for (Node child : children.values()) {
+                    count += (child.dirty ? 1 : 0) + child.dirtyBelow();
+                }
+            }
+            return count;
+        }
+    }
+}

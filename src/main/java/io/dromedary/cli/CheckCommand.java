@@ -1,0 +1,89 @@
+package io.dromedary.cli;
+
+import io.dromedary.change.ChangeSet;
+import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Remote;
+import io.dromedary.push.RsyncCalls;
+import io.dromedary.push.RsyncCalls.Call;
+import io.dromedary.push.RsyncException;
+import io.dromedary.push.RsyncProcess;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code dromedary check}: whether a run would work, changing nothing. */
+@Command(
+        name = "check",
+        description = "Validates the files, prints each rsync command and reaches each remote with a dry run.",
+        mixinStandardHelpOptions = true,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {"0:a run would work", "1:a remote cannot be reached", "2:the configuration is wrong"})
+final class CheckCommand implements Callable<Integer> {
+    @Mixin
+    private SettingsOptions options;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException {
+        Settings settings = options.settings();
+        // The real one may be in use, and a fail queue that is opened takes over what waits in it.
+        Path state = Files.createTempDirectory("dromedary-check");
+        settings.set("state-dir", state.toString(), "check");
+        Engine engine = options.engine(settings);
+        engine.property("camel.main.auto-startup", "false");
+        try (engine;
+                RsyncProcess rsync = new RsyncProcess()) {
+            Mirrors mirrors = engine.start();
+            RsyncCalls calls = engine.rsyncCalls();
+            PrintWriter out = spec.commandLine().getOut();
+            boolean reached = true;
+            for (Remote remote : mirrors.remotes()) {
+                out.println(remote.id() + ": " + remote.mirror().source() + " to " + remote.target());
+                for (Call call : calls.callsFor(remote, ChangeSet.ofEverything())) {
+                    reached &= dryRun(settings.get("rsync.command"), call, rsync, out);
+                }
+            }
+            out.println(reached ? "all is well" : "not every remote can be reached");
+            out.flush();
+            return reached ? 0 : 1;
+        } finally {
+            try (Stream<Path> left = Files.walk(state)) {
+                left.sorted(Comparator.reverseOrder())
+                        .forEach(path -> path.toFile().delete());
+            }
+        }
+    }
+
+    private static boolean dryRun(String command, Call call, RsyncProcess rsync, PrintWriter out) {
+        out.println("  printf '"
+                + new String(call.input(), StandardCharsets.ISO_8859_1).replace("\0", "\\0") + "' | " + command + " "
+                + call.arguments().stream().map(CheckCommand::quoted).collect(Collectors.joining(" ")));
+        try {
+            rsync.dryRun(command, call)
+                    .lines()
+                    .filter(line -> line.startsWith("Number of regular files transferred")
+                            || line.startsWith("Number of deleted files"))
+                    .forEach(line -> out.println("  would be: " + line));
+            return true;
+        } catch (RsyncException e) {
+            out.println("  " + e.getMessage());
+            return false;
+        }
+    }
+
+    private static String quoted(String word) {
+        return word.matches("[A-Za-z0-9@%+=:,./_-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
+    }
+}

@@ -1,0 +1,58 @@
+package io.dromedary.cli;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+
+/** The command line, {@code bin/dromedary}: each command is a class beside this one. */
+@Command(
+        name = "dromedary",
+        description = "Live one-way mirroring of directories to many rsync targets.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Dromedary.Version.class,
+        subcommands = {MirrorCommand.class, RunCommand.class, CheckCommand.class},
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:done, also after SIGTERM and SIGINT",
+            "1:it failed",
+            "2:wrong usage or configuration: one line says what, where and what is allowed"
+        })
+public final class Dromedary {
+    private Dromedary() {}
+
+    public static void main(String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        CommandLine line = new CommandLine(new Dromedary());
+        line.getSubcommands().values().forEach(command -> command.getCommandSpec()
+                .versionProvider(new Version()));
+        line.setExecutionExceptionHandler((e, command, parsed) -> {
+            command.getErr().println(command.getColorScheme().errorText("dromedary: " + message(e)));
+            return isUsersMistake(e) ? CommandLine.ExitCode.USAGE : CommandLine.ExitCode.SOFTWARE;
+        });
+        line.setParameterExceptionHandler((e, arguments) -> {
+            e.getCommandLine().getErr().println("dromedary: " + e.getMessage() + "; see dromedary --help");
+            return CommandLine.ExitCode.USAGE;
+        });
+        return line;
+    }
+
+    private static boolean isUsersMistake(Throwable e) {
+        return e instanceof IllegalArgumentException;
+    }
+
+    private static String message(Throwable e) {
+        return e.getMessage() == null ? e.toString() : e.getMessage();
+    }
+
+    /** The version the jar was built with. */
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Dromedary.class.getPackage().getImplementationVersion();
+            return new String[] {"dromedary " + (version == null ? "unpackaged" : version)};
+        }
+    }
+}

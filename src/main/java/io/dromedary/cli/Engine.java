@@ -1,0 +1,267 @@
+package io.dromedary.cli;
+
+import io.dromedary.mirror.Mirrors;
+import io.dromedary.push.Gate;
+import io.dromedary.push.RsyncCalls;
+import io.dromedary.push.RsyncProcess;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.camel.CamelContext;
+import org.apache.camel.LineNumberAware;
+import org.apache.camel.main.BaseMainSupport;
+import org.apache.camel.main.Main;
+import org.apache.camel.main.MainListenerSupport;
+import org.apache.camel.model.EndpointRequiredDefinition;
+import org.apache.camel.model.ModelCamelContext;
+import org.apache.camel.model.ProcessorDefinitionHelper;
+import org.apache.camel.model.RouteDefinition;
+import org.apache.camel.model.RouteTemplateParameterDefinition;
+import org.apache.camel.model.ToDefinition;
+import org.apache.camel.support.PluginHelper;
+import org.apache.camel.support.ResourceHelper;
+import org.apache.camel.support.RouteTemplateHelper;
+import org.apache.camel.util.URISupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Camel with the shipped routes and the user's, from the settings to the end of the run. */
+final class Engine implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger("dromedary");
+
+    /** For the pushes under way, and then once more for those that have to be ended. */
+    private static final Duration FINISH = Duration.ofSeconds(3);
+
+    /** For all of it. */
+    private static final Duration STOP = Duration.ofSeconds(9);
+
+    private static final Pattern OUR_KAMELET = Pattern.compile("kamelet:(?://)?(watch|rsync)[^?]*\\?(.+)");
+    private static final Pattern RSYNC_VERSION = Pattern.compile("version v?(\\d+)\\.(\\d+)");
+    private static final List<String> SHIPPED = List.of(
+            "classpath:dromedary/watch.camel.yaml",
+            "classpath:dromedary/push.camel.yaml",
+            "classpath:dromedary/redelivery.camel.yaml",
+            "classpath:dromedary/full-sync.camel.yaml");
+
+    private final Settings settings;
+    private final Main main = new Main();
+    private final String kamelets;
+    private final List<String> locations = new ArrayList<>(SHIPPED);
+
+    Engine(Settings settings) {
+        this.settings = settings;
+        main.setOverrideProperties(settings.all());
+        main.setPropertyPlaceholderLocations("classpath:dromedary.properties");
+        main.configure().setName("dromedary");
+        kamelets = "classpath:kamelets/" + settings.get("watcher") + ",classpath:kamelets";
+        property("camel.component.kamelet.location", kamelets);
+        property("camel.main.shutdown-timeout", "5");
+        property("camel.main.startup-summary-level", "Off");
+        property("camel.main.jmx-enabled", "false");
+    }
+
+    /** Sets one of Camel's own properties. */
+    void property(String key, String value) {
+        main.addInitialProperty(key, value);
+    }
+
+    /** Camel's own keys in a user's file; ours have been read from it before. */
+    void file(Path file) {
+        main.setPropertyPlaceholderLocations("file:" + file + ";optional=true");
+    }
+
+    /** Adds the route files of a pattern, e.g. {@code file:routes/*.camel.yaml}. */
+    void routes(String pattern) {
+        locations.add(pattern);
+    }
+
+    /** Adds routes given as the text of a YAML file. */
+    void routes(String name, String yaml) {
+        onceConfigured(() -> PluginHelper.getRoutesLoader(context())
+                .loadRoutes(ResourceHelper.fromBytes(name, yaml.getBytes(StandardCharsets.UTF_8))));
+    }
+
+    private void onceConfigured(Step step) {
+        main.addMainListener(new MainListenerSupport() {
+            @Override
+            public void afterConfigure(BaseMainSupport support) {
+                try {
+                    step.run();
+                } catch (Exception e) {
+                    throw mistake(e);
+                }
+            }
+        });
+    }
+
+    private interface Step {
+        void run() throws Exception;
+    }
+
+    /** Brings everything up, or says in one line what is in the way. */
+    Mirrors start() {
+        checkRsync();
+        onceConfigured(this::checkParameters);
+        property("camel.main.routes-include-pattern", String.join(",", locations));
+        try {
+            main.start();
+        } catch (Exception e) {
+            throw mistake(e);
+        }
+        return bean("mirrors", Mirrors.class);
+    }
+
+    /** Runs until SIGTERM or SIGINT. */
+    int run() throws InterruptedException {
+        checkPort();
+        Mirrors mirrors = start();
+        CountDownLatch ended = new CountDownLatch(1);
+        Thread hook = new Thread(
+                () -> {
+                    Thread closing = new Thread(this::close, "dromedary-close");
+                    closing.start();
+                    try {
+                        // What it may still wait for then is nothing that has to be kept.
+                        closing.join(STOP.toMillis());
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                    ended.countDown();
+                    // A JVM that is ended by a signal would report that signal, not that all is well.
+                    Runtime.getRuntime().halt(0);
+                },
+                "dromedary-stop");
+        Runtime.getRuntime().addShutdownHook(hook);
+        LOG.info(
+                "watching {} for {}",
+                count(mirrors.mirrors().size(), "tree"),
+                count(mirrors.remotes().size(), "remote"));
+        ended.await();
+        return 0;
+    }
+
+    private static String count(int number, String noun) {
+        return number + " " + noun + (number == 1 ? "" : "s");
+    }
+
+    /** Ends in seconds: pushes under way are finished or put back, what waits stays in the state directory. */
+    @Override
+    public void close() {
+        Gate gate = bean("gate", Gate.class);
+        RsyncProcess rsync = bean("rsyncProcess", RsyncProcess.class);
+        try {
+            if (gate != null && !gate.stop(FINISH) && rsync != null) {
+                rsync.close();
+                gate.stop(FINISH);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        main.stop();
+    }
+
+    RsyncCalls rsyncCalls() {
+        return bean("rsyncCalls", RsyncCalls.class);
+    }
+
+    private CamelContext context() {
+        return main.getCamelContext();
+    }
+
+    private <T> T bean(String name, Class<T> type) {
+        return context() == null ? null : context().getRegistry().lookupByNameAndType(name, type);
+    }
+
+    /** Camel ignores a Kamelet's parameter that it does not know, a misspelt one too. */
+    private void checkParameters() throws Exception {
+        ModelCamelContext model = (ModelCamelContext) context();
+        for (RouteDefinition route : List.copyOf(model.getRouteDefinitions())) {
+            List<EndpointRequiredDefinition> endpoints = new ArrayList<>();
+            endpoints.add(route.getInput());
+            endpoints.addAll(ProcessorDefinitionHelper.filterTypeInOutputs(route.getOutputs(), ToDefinition.class));
+            for (EndpointRequiredDefinition endpoint : endpoints) {
+                Matcher ours = OUR_KAMELET.matcher(endpoint.getEndpointUri());
+                if (ours.matches()) {
+                    String where = route.getLocation() + ":" + ((LineNumberAware) endpoint).getLineNumber();
+                    checkParameters(model, where, ours.group(1), ours.group(2));
+                }
+            }
+        }
+    }
+
+    private void checkParameters(ModelCamelContext model, String where, String kamelet, String query) throws Exception {
+        RouteTemplateHelper.loadRouteTemplateFromLocation(model, null, kamelet, kamelets);
+        List<String> known = model.getRouteTemplateDefinition(kamelet).getTemplateParameters().stream()
+                .map(RouteTemplateParameterDefinition::getName)
+                .toList();
+        for (String name : URISupport.parseQuery(query).keySet()) {
+            if (!known.contains(name)) {
+                throw new IllegalArgumentException(where + ": kamelet:" + kamelet + " has no parameter " + name
+                        + "; allowed are " + String.join(", ", known));
+            }
+        }
+    }
+
+    private void checkRsync() {
+        String command = settings.get("rsync.command");
+        String said;
+        try {
+            Process process = new ProcessBuilder(command, "--version")
+                    .redirectErrorStream(true)
+                    .start();
+            process.getOutputStream().close();
+            said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new IllegalArgumentException(
+                    "dromedary.rsync.command = " + command + ": not found; install rsync 3.1 or newer");
+        }
+        Matcher version = RSYNC_VERSION.matcher(said);
+        if (!version.find()) {
+            throw new IllegalArgumentException("dromedary.rsync.command = " + command + ": this is no rsync");
+        }
+        int number = Integer.parseInt(version.group(1)) * 1000 + Integer.parseInt(version.group(2));
+        if (number < 3001) {
+            throw new IllegalArgumentException("dromedary.rsync.command = " + command + ": this is rsync "
+                    + version.group(1) + "." + version.group(2) + ", needed is 3.1 or newer");
+        }
+    }
+
+    private void checkPort() {
+        int port = Integer.parseInt(settings.get("http.port"));
+        if (port == 0) {
+            return;
+        }
+        String host = settings.get("http.host");
+        try (ServerSocket socket = new ServerSocket()) {
+            InetAddress address = InetAddress.getByName(host);
+            if (!address.isLoopbackAddress() && settings.get("http.token").isEmpty()) {
+                throw new IllegalArgumentException(
+                        "dromedary.http.host = " + host + ": only loopback is allowed without dromedary.http.token");
+            }
+            socket.setReuseAddress(true);
+            socket.bind(new InetSocketAddress(address, port));
+        } catch (IOException e) {
+            throw new IllegalArgumentException("dromedary.http.port = " + port + ": cannot listen on " + host + ": "
+                    + e.getMessage() + "; another port, or 0 for none");
+        }
+    }
+
+    /** What went wrong, in the words of its first cause: the wrappers around it only repeat where. */
+    private static IllegalArgumentException mistake(Throwable e) {
+        Throwable cause = e;
+        while (cause.getCause() != null && cause.getCause() != cause) {
+            cause = cause.getCause();
+        }
+        String message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+        return new IllegalArgumentException(message.strip().replaceAll("\\s*\\n\\s*", " "), e);
+    }
+}

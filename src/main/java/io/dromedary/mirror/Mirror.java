@@ -1,0 +1,84 @@
+package io.dromedary.mirror;
+
+import io.dromedary.change.ByteString;
+import io.dromedary.change.Excludes;
+import io.dromedary.posix.LibC;
+import io.dromedary.posix.Stat;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** One watched tree: what the watch Kamelet's parameters say of it, known by the id of the route it stands in. */
+public final class Mirror {
+    private String id;
+    private Path source;
+    private String exclude;
+    private String excludeRegex;
+    private Excludes excludes;
+    private Mirrors mirrors;
+    private Stat root;
+
+    public void setId(String id) {
+        this.id = id;
+    }
+
+    public void setSource(String source) {
+        this.source = Path.of(source).toAbsolutePath().normalize();
+    }
+
+    public void setExclude(String exclude) {
+        this.exclude = exclude;
+    }
+
+    public void setExcludeRegex(String excludeRegex) {
+        this.excludeRegex = excludeRegex;
+    }
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
+
+    /** Called once all is set; refuses a source that is not a directory, before anything is touched. */
+    public void register() {
+        if (!Files.isDirectory(source)) {
+            throw new IllegalArgumentException("mirror " + id + ": source " + source + " is not a directory");
+        }
+        if (!Files.isReadable(source) || !Files.isExecutable(source)) {
+            throw new IllegalArgumentException("mirror " + id + ": source " + source + " cannot be read");
+        }
+        excludes = Excludes.of(exclude, excludeRegex);
+        root = root();
+        mirrors.add(this);
+    }
+
+    /** Why nothing may be pushed from the source now, in one line; null when it is the directory it was at the start. */
+    public String problem() {
+        Stat now = root();
+        if (now == null || !now.isDirectory()) {
+            return "source " + source + " is gone; it goes on when it is back";
+        }
+        if (!now.isSameFile(root)) {
+            return "source " + source
+                    + " is another directory than at the start, unmounted or replaced; it goes on when"
+                    + " that one is back, restart if this one is right";
+        }
+        return null;
+    }
+
+    private Stat root() {
+        // The dot leads through a source that is a symlink.
+        return LibC.lstat(ByteString.of(source.toString()) + "/.");
+    }
+
+    public String id() {
+        return id;
+    }
+
+    /** The root, absolute; its trailing slash is left to the caller. */
+    public Path source() {
+        return source;
+    }
+
+    public Excludes excludes() {
+        return excludes;
+    }
+}

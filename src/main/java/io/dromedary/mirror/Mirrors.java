@@ -1,0 +1,62 @@
+package io.dromedary.mirror;
+
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** All mirrors and remotes of this process, filled by the Kamelets as the routes come up. */
+public final class Mirrors {
+    private final Map<String, Mirror> mirrors = new TreeMap<>();
+    private final Map<String, Remote> remotes = new TreeMap<>();
+
+    synchronized void add(Mirror mirror) {
+        if (mirrors.putIfAbsent(mirror.id(), mirror) != null) {
+            throw new IllegalArgumentException("mirror " + mirror.id() + ": there are two watches in this route");
+        }
+    }
+
+    synchronized void add(Remote remote) {
+        if (remotes.putIfAbsent(remote.id(), remote) != null) {
+            throw new IllegalArgumentException(
+                    "remote " + remote.id() + ": there are two of this name; each remote needs its own");
+        }
+    }
+
+    public synchronized Collection<Mirror> mirrors() {
+        return List.copyOf(mirrors.values());
+    }
+
+    public synchronized Collection<Remote> remotes() {
+        return List.copyOf(remotes.values());
+    }
+
+    /** The remotes of one mirror. */
+    public synchronized Collection<Remote> remotesOf(String mirror) {
+        return remotes.values().stream()
+                .filter(remote -> remote.mirror().id().equals(mirror))
+                .toList();
+    }
+
+    /** The mirror of that route id. */
+    public synchronized Mirror mirror(String id) {
+        Mirror mirror = mirrors.get(id);
+        if (mirror == null) {
+            throw new IllegalArgumentException("no mirror " + id + "; there are: " + mirrors.keySet());
+        }
+        return mirror;
+    }
+
+    /** The remote of that name. */
+    public synchronized Remote remote(String id) {
+        Remote remote = remotes.get(id);
+        if (remote == null) {
+            throw new IllegalArgumentException("no remote " + id + "; there are: " + remotes.keySet());
+        }
+        return remote;
+    }
+
+    public synchronized boolean knows(String remote) {
+        return remotes.containsKey(remote);
+    }
+}

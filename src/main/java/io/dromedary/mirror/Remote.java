@@ -1,0 +1,207 @@
+package io.dromedary.mirror;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/** One remote of a mirror: what the rsync Kamelet's parameters say of it. */
+public final class Remote {
+    /** A remote's name is also a directory's below the state directory, a metric's tag and a part of an address. */
+    private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
+
+    /** What would make a mirror something else: deletions of its own, another list, the source emptied, nothing sent. */
+    private static final Pattern OURS = Pattern.compile(
+            "--(del|files-from|remove-s|dry-run|list-only|daemon|server|max-delete|existing|ignore-existing)|-n$");
+
+    private String id;
+    private String mirrorId;
+    private Target target;
+    private Path passwordFile;
+    private int port;
+    private String ssh;
+    private List<String> args;
+    private int timeout;
+    private String bwlimit;
+    private boolean delete = true;
+    private Mirrors mirrors;
+
+    /** Learned from the first refusal: this remote's rsync takes no deletions in the list. */
+    private volatile boolean deletesByRule;
+
+    public void setId(String id) {
+        this.id = id;
+    }
+
+    public void setMirror(String mirror) {
+        this.mirrorId = mirror;
+    }
+
+    public void setTarget(String target) {
+        this.target = Target.parse(target);
+    }
+
+    public void setPasswordFile(String passwordFile) {
+        this.passwordFile = passwordFile.isBlank() ? null : Path.of(passwordFile.strip());
+    }
+
+    /** The rsync daemon's port; 0: rsync's own default. */
+    public void setPort(int port) {
+        this.port = port;
+    }
+
+    public void setSsh(String ssh) {
+        this.ssh = ssh;
+    }
+
+    public void setArgs(String args) {
+        this.args = words(args);
+    }
+
+    /** Seconds without any data after which rsync gives up; 0: never. */
+    public void setTimeout(int timeout) {
+        this.timeout = timeout;
+    }
+
+    public void setBwlimit(String bwlimit) {
+        this.bwlimit = bwlimit.isBlank() ? null : bwlimit.strip();
+    }
+
+    public void setDelete(boolean delete) {
+        this.delete = delete;
+    }
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
+
+    /** Called once all is set; refuses what rsync would refuse only later, before anything is touched. */
+    public void register() throws IOException {
+        if (!ID.matcher(id).matches()) {
+            throw new IllegalArgumentException("remote '" + id + "': allowed are letters, digits, '.', '_' and '-'");
+        }
+        if (passwordFile != null) {
+            if (target.kind() != Target.Kind.DAEMON) {
+                throw new IllegalArgumentException("remote " + id + ": passwordFile is for rsync daemons"
+                        + " (host::module or rsync://), " + target + " is none");
+            }
+            checkPasswordFile();
+        }
+        for (String arg : args) {
+            if (OURS.matcher(arg).lookingAt()) {
+                throw new IllegalArgumentException("remote " + id + ": rsync argument " + arg
+                        + " is not allowed; deletions are mirrored anyway, delete=false turns them off");
+            }
+        }
+        mirrors.add(this);
+    }
+
+    private void checkPasswordFile() throws IOException {
+        if (!Files.isRegularFile(passwordFile) || !Files.isReadable(passwordFile)) {
+            throw new IllegalArgumentException(
+                    "remote " + id + ": password file " + passwordFile + " is missing or cannot be read");
+        }
+        Set<PosixFilePermission> mode = Files.getPosixFilePermissions(passwordFile);
+        if (mode.contains(PosixFilePermission.OTHERS_READ) || mode.contains(PosixFilePermission.GROUP_READ)) {
+            throw new IllegalArgumentException("remote " + id + ": password file " + passwordFile
+                    + " can be read by others; chmod 600 " + passwordFile);
+        }
+    }
+
+    /** Splits as a shell would at blanks, with '…' and "…" and backslash, and expands nothing. */
+    static List<String> words(String line) {
+        List<String> words = new ArrayList<>();
+        StringBuilder word = null;
+        char quote = 0;
+        for (int i = 0; i < line.length(); i++) {
+            char c = line.charAt(i);
+            if (quote == 0 && Character.isWhitespace(c)) {
+                if (word != null) {
+                    words.add(word.toString());
+                    word = null;
+                }
+                continue;
+            }
+            if (word == null) {
+                word = new StringBuilder();
+            }
+            if (c == quote) {
+                quote = 0;
+            } else if (quote == 0 && (c == '\'' || c == '"')) {
+                quote = c;
+            } else if (c == '\\' && quote != '\'' && i + 1 < line.length()) {
+                word.append(line.charAt(++i));
+            } else {
+                word.append(c);
+            }
+        }
+        if (quote != 0) {
+            throw new IllegalArgumentException("unbalanced " + quote + " in: " + line);
+        }
+        if (word != null) {
+            words.add(word.toString());
+        }
+        return words;
+    }
+
+    public String id() {
+        return id;
+    }
+
+    /** The mirror this is a remote of. */
+    public Mirror mirror() {
+        return mirrors.mirror(mirrorId);
+    }
+
+    public Target target() {
+        return target;
+    }
+
+    public boolean delete() {
+        return delete;
+    }
+
+    public boolean deletesByRule() {
+        return deletesByRule;
+    }
+
+    /** From now on deletions go by rules: see {@code RsyncCalls}. */
+    public void deleteByRule() {
+        deletesByRule = true;
+    }
+
+    /** The options every rsync call to this remote starts with: how to reach it, and the user's. */
+    public List<String> options() {
+        List<String> options = new ArrayList<>();
+        // Nanoseconds count: by whole seconds a file of the same size changed twice in a second would not be sent.
+        options.add("--modify-window=-1");
+        if (target.kind() == Target.Kind.SSH) {
+            // Before the user's own arguments: of two remote shells rsync takes the last, however that is written.
+            options.add("--rsh=" + ssh);
+        }
+        options.addAll(args);
+        if (timeout > 0) {
+            options.add("--timeout=" + timeout);
+        }
+        if (bwlimit != null) {
+            options.add("--bwlimit=" + bwlimit);
+        }
+        if (target.kind() == Target.Kind.DAEMON) {
+            // Nagle and delayed ACKs take most of a small push's time; the daemon has its own half:
+            // docs/performance.md.
+            options.add("--sockopts=TCP_NODELAY");
+            options.add("--contimeout=5");
+            if (port > 0) {
+                options.add("--port=" + port);
+            }
+            if (passwordFile != null) {
+                options.add("--password-file=" + passwordFile);
+            }
+        }
+        return options;
+    }
+}

@@ -1,0 +1,72 @@
+package io.dromedary.mirror;
+
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Where a remote's copy lies, as rsync takes it: a daemon's module, a path over ssh, or a local directory.
+ *
+ * @param kind which of the three
+ * @param text the argument for rsync, without a trailing slash unless that is the whole path
+ */
+public record Target(Kind kind, String text) {
+    /** How rsync reaches a target. */
+    public enum Kind {
+        DAEMON,
+        SSH,
+        LOCAL
+    }
+
+    private static final String HOST = "(?:[^@:/\\s]+@)?(?:\\[[0-9A-Fa-f:.]+(?:%[^\\]/\\s]+)?\\]|[^@:/\\s\\[]+)";
+    private static final Pattern URL = Pattern.compile("rsync://" + HOST + "(?::\\d+)?/[^/].*");
+    private static final Pattern MODULE = Pattern.compile(HOST + "::[^/:].*");
+    private static final Pattern SHELL = Pattern.compile(HOST + ":(?!:|//).+");
+
+    /** rsync takes a colon before the first slash for the end of a host's name, never for a local file's. */
+    private static final Pattern REMOTE = Pattern.compile("[^/]*:.*", Pattern.DOTALL);
+
+    /** Reads what a user wrote; an {@link IllegalArgumentException} names the forms that are allowed. */
+    public static Target parse(String written) {
+        String text = written.strip();
+        Kind kind;
+        if (text.startsWith("-") || text.isEmpty()) {
+            kind = null;
+        } else if (text.startsWith("rsync://")) {
+            kind = URL.matcher(text).matches() ? Kind.DAEMON : null;
+        } else if (MODULE.matcher(text).matches()) {
+            kind = Kind.DAEMON;
+        } else if (SHELL.matcher(text).matches()) {
+            kind = Kind.SSH;
+        } else if (REMOTE.matcher(text).matches() || text.matches("[^/.][^/]*")) {
+            // A bare word is rather a host whose module was forgotten than a directory here.
+            kind = null;
+        } else {
+            kind = Kind.LOCAL;
+            text = Path.of(text).toAbsolutePath().normalize().toString();
+        }
+        if (kind == null) {
+            throw new IllegalArgumentException("target '" + written
+                    + "' is not one rsync takes; allowed: [user@]host::module/path,"
+                    + " rsync://[user@]host[:port]/module/path, [user@]host:path, /local/path, ./local/path");
+        }
+        // The slash of "host:/" and of "/" alone is the path.
+        return new Target(kind, text.replaceFirst("(?<=[^:/])/+$", ""));
+    }
+
+    /** The host as a name for the remote where the user gave none; a local directory's last name. */
+    public String shortName() {
+        if (kind == Kind.LOCAL) {
+            Path name = Path.of(text).getFileName();
+            return name == null ? "root" : name.toString();
+        }
+        Matcher host = Pattern.compile("(?:rsync://)?(?:[^@:/]+@)?(\\[[^\\]]+\\]|[^:/]+)")
+                .matcher(text);
+        return host.lookingAt() ? host.group(1) : text;
+    }
+
+    @Override
+    public String toString() {
+        return text;
+    }
+}

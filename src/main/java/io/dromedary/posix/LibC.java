@@ -1,0 +1,303 @@
+package io.dromedary.posix;
+
+import com.sun.jna.Memory;
+import com.sun.jna.Native;
+import com.sun.jna.Platform;
+import com.sun.jna.Pointer;
+import io.dromedary.change.ByteString;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiConsumer;
+
+/**
+ * The system calls of Linux that Java has no equivalent for. Paths are byte strings: each char is one byte of the
+ * name. Layouts and numbers are those of the kernel's {@code include/uapi}.
+ */
+public final class LibC {
+    public static final int ENOENT = 2;
+    public static final int EINTR = 4;
+    public static final int EAGAIN = 11;
+    public static final int EACCES = 13;
+    public static final int ENOTDIR = 20;
+    public static final int EMFILE = 24;
+    public static final int ENOSPC = 28;
+    public static final int ELOOP = 40;
+
+    private static final int AT_FDCWD = -100;
+    private static final int AT_SYMLINK_NOFOLLOW = 0x100;
+    private static final int AT_NO_AUTOMOUNT = 0x800;
+    private static final int STATX_BASIC_STATS = 0x7ff;
+    private static final int STATX_SIZE = 256;
+
+    private static final boolean OWN_OPEN_FLAGS =
+            Platform.ARCH.startsWith("arm") || Platform.ARCH.startsWith("aarch64") || Platform.ARCH.startsWith("ppc");
+    private static final int O_NONBLOCK = 0x800;
+    private static final int O_CLOEXEC = 0x80000;
+    private static final int O_NOFOLLOW = OWN_OPEN_FLAGS ? 0x8000 : 0x20000;
+    private static final int O_DIRECTORY = OWN_OPEN_FLAGS ? 0x4000 : 0x10000;
+
+    private static final int F_SETSIG = 10;
+    private static final int F_SETLEASE = 1024;
+    private static final int F_RDLCK = 0;
+    private static final int F_UNLCK = 2;
+    private static final int SIGURG = 23;
+
+    private static final short POLLIN = 1;
+    private static final byte DT_UNKNOWN = 0;
+    private static final byte DT_DIR = 4;
+    private static final int DIRENT_TYPE = 18;
+    private static final int DIRENT_NAME = 19;
+
+    private static final int LISTING = 8 * 1024;
+
+    /** No library function: glibc has one since 2.30 only, musl under another name. */
+    private static final long GETDENTS64 = Map.of("x86-64", 217L, "ppc64", 202L, "ppc64le", 202L, "s390x", 220L)
+            // the newer architectures share one table
+            .getOrDefault(Platform.ARCH, 61L);
+
+    static {
+        if (!Platform.isLinux() || Native.LONG_SIZE != Long.BYTES) {
+            throw new UnsupportedOperationException("inotify: needs Linux on a 64-bit machine");
+        }
+        Native.register(LibC.class, Platform.C_LIBRARY_NAME);
+    }
+
+    private LibC() {}
+
+    private static native int inotify_init1(int flags);
+
+    private static native int inotify_add_watch(int fd, byte[] path, int mask);
+
+    private static native int inotify_rm_watch(int fd, int wd);
+
+    private static native long read(int fd, Pointer buffer, long size);
+
+    private static native long syscall(long number, long fd, byte[] buffer, long size);
+
+    private static native int poll(int[] pollfds, long count, int timeout);
+
+    private static native int eventfd(int initial, int flags);
+
+    private static native int eventfd_write(int fd, long value);
+
+    private static native int eventfd_read(int fd, long[] value);
+
+    private static native int open(byte[] path, int flags);
+
+    private static native int close(int fd);
+
+    private static native int fcntl(int fd, int command, long argument);
+
+    private static native int statx(int directory, byte[] path, int flags, int mask, byte[] result);
+
+    private static native String strerror(int errno);
+
+    /** What the system calls this error, in a few words. */
+    public static String errorText(int errno) {
+        return strerror(errno);
+    }
+
+    /** A new inotify descriptor, not blocking. */
+    public static int inotifyInit() {
+        return checked("inotify_init1", inotify_init1(O_NONBLOCK | O_CLOEXEC));
+    }
+
+    /** The watch descriptor, the existing one if this very directory is watched already; or the negated errno. */
+    public static int inotifyAddWatch(int fd, String path, int mask) {
+        int wd = inotify_add_watch(fd, bytes(path), mask);
+        return wd >= 0 ? wd : -Native.getLastError();
+    }
+
+    /** Takes the watch away, if there still is one. */
+    public static void inotifyRemoveWatch(int fd, int wd) {
+        inotify_rm_watch(fd, wd);
+    }
+
+    /** The number of bytes read; 0 when there is nothing to read from a descriptor that does not block. */
+    public static int read(int fd, Memory buffer) {
+        int count = (int) read(fd, buffer, buffer.size());
+        if (count < 0) {
+            int errno = Native.getLastError();
+            if (errno == EAGAIN || errno == EINTR) {
+                return 0;
+            }
+            throw new PosixException("read", errno);
+        }
+        return count;
+    }
+
+    /**
+     * Waits until one of the two descriptors can be read.
+     *
+     * @param second none if negative
+     * @param timeoutMillis how long at most; negative: without end
+     * @return bit 0 set: the first can be read; bit 1: the second
+     */
+    public static int awaitReadable(int first, int second, int timeoutMillis) {
+        int[] pollfds = {first, pollfd(), second, pollfd()};
+        if (poll(pollfds, 2, timeoutMillis) < 0) {
+            int errno = Native.getLastError();
+            if (errno == EINTR) {
+                return 0;
+            }
+            throw new PosixException("poll", errno);
+        }
+        return (isReadable(pollfds[1]) ? 1 : 0) | (isReadable(pollfds[3]) ? 2 : 0);
+    }
+
+    /** A new event counter: readable once {@link #wake} was called, until {@link #clearWake}. */
+    public static int wakeDescriptor() {
+        return checked("eventfd", eventfd(0, O_NONBLOCK | O_CLOEXEC));
+    }
+
+    public static void wake(int eventfd) {
+        checked("eventfd_write", eventfd_write(eventfd, 1));
+    }
+
+    public static void clearWake(int eventfd) {
+        eventfd_read(eventfd, new long[1]);
+    }
+
+    public static void closeDescriptor(int fd) {
+        close(fd);
+    }
+
+    /** What is at this path, symbolic links not followed; null when nothing is. */
+    public static Stat lstat(String absolutePath) {
+        byte[] result = new byte[STATX_SIZE];
+        int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+        if (statx(AT_FDCWD, bytes(absolutePath), flags, STATX_BASIC_STATS, result) < 0) {
+            int errno = Native.getLastError();
+            if (errno == ENOENT || errno == ENOTDIR) {
+                return null;
+            }
+            throw new PosixException(ByteString.readable(absolutePath), errno);
+        }
+        ByteBuffer statx = ByteBuffer.wrap(result).order(ByteOrder.nativeOrder());
+        return new Stat(
+                (long) statx.getInt(136) << 32 | statx.getInt(140) & 0xffffffffL,
+                statx.getLong(32),
+                statx.getShort(28) & 0xffff,
+                statx.getInt(16),
+                statx.getLong(40),
+                statx.getLong(112),
+                statx.getInt(120));
+    }
+
+    /**
+     * Names each entry of a directory and tells whether it is itself a directory.
+     *
+     * @return false when there is no directory at this path, a symbolic link to one included
+     */
+    public static boolean list(String directory, BiConsumer<String, Boolean> entries) {
+        int fd = open(bytes(directory), O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0) {
+            int errno = Native.getLastError();
+            if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) {
+                return false;
+            }
+            throw new PosixException(ByteString.readable(directory), errno);
+        }
+        try {
+            byte[] buffer = new byte[LISTING];
+            ByteBuffer dirents = ByteBuffer.wrap(buffer).order(ByteOrder.nativeOrder());
+            while (true) {
+                int length = (int) syscall(GETDENTS64, fd, buffer, LISTING);
+                if (length < 0) {
+                    int errno = Native.getLastError();
+                    if (errno == ENOENT) {
+                        return false;
+                    }
+                    throw new PosixException(ByteString.readable(directory), errno);
+                }
+                if (length == 0) {
+                    return true;
+                }
+                for (int at = 0; at < length; at += dirents.getShort(at + 16) & 0xffff) {
+                    entry(directory, buffer, at, entries);
+                }
+            }
+        } finally {
+            close(fd);
+        }
+    }
+
+    /** The names in a directory, in no order; empty when there is no directory. */
+    public static List<String> names(String directory) {
+        List<String> names = new ArrayList<>();
+        list(directory, (name, isDirectory) -> names.add(name));
+        return names;
+    }
+
+    /**
+     * Whether a process has this regular file open for writing; asked by way of a read lease, see {@code fcntl(2)},
+     * which is refused in just that case. False also when the system cannot tell.
+     */
+    public static boolean isOpenForWriting(String absolutePath) {
+        int fd = open(bytes(absolutePath), O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0) {
+            return false;
+        }
+        try {
+            // A writer that opens the file right now breaks the lease, and the default signal for that, SIGIO, would
+            // end this process. SIGURG is ignored by default.
+            if (fcntl(fd, F_SETSIG, SIGURG) < 0) {
+                return false;
+            }
+            if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) {
+                return Native.getLastError() == EAGAIN;
+            }
+            fcntl(fd, F_SETLEASE, F_UNLCK);
+            return false;
+        } finally {
+            close(fd);
+        }
+    }
+
+    private static void entry(String directory, byte[] dirents, int at, BiConsumer<String, Boolean> entries) {
+        int start = at + DIRENT_NAME;
+        int end = start;
+        while (dirents[end] != 0) {
+            end++;
+        }
+        String name = new String(dirents, start, end - start, StandardCharsets.ISO_8859_1);
+        if (name.equals(".") || name.equals("..")) {
+            return;
+        }
+        byte type = dirents[at + DIRENT_TYPE];
+        boolean isDirectory = type == DT_DIR;
+        if (type == DT_UNKNOWN) {
+            Stat stat = lstat(directory + "/" + name);
+            isDirectory = stat != null && stat.isDirectory();
+        }
+        entries.accept(name, isDirectory);
+    }
+
+    private static int pollfd() {
+        return ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN ? POLLIN : POLLIN << 16;
+    }
+
+    /** Also true for an error or a hang-up: the read that follows says which. */
+    private static boolean isReadable(int eventsAndResult) {
+        return (ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN ? eventsAndResult >>> 16 : eventsAndResult & 0xffff)
+                != 0;
+    }
+
+    private static int checked(String call, int result) {
+        if (result < 0) {
+            throw new PosixException(call, Native.getLastError());
+        }
+        return result;
+    }
+
+    private static byte[] bytes(String path) {
+        byte[] bytes = new byte[path.length() + 1];
+        byte[] source = ByteString.bytes(path);
+        System.arraycopy(source, 0, bytes, 0, source.length);
+        return bytes;
+    }
+}

@@ -1,0 +1,16 @@
+package io.dromedary.posix;
+
+/** A system call that failed in a way its caller did not expect; the message is one line for a person. */
+public class PosixException extends RuntimeException {
+    private final int errno;
+
+    PosixException(String what, int errno) {
+        super(what + ": " + LibC.errorText(errno));
+        this.errno = errno;
+    }
+
+    /** The number of the error, as in {@code errno(3)}. */
+    public int errno() {
+        return errno;
+    }
+}

@@ -1,0 +1,412 @@
+package io.dromedary.push;
+
+import io.dromedary.change.ByteString;
+import io.dromedary.change.ChangeSet;
+import io.dromedary.mirror.Mirrors;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.apache.camel.Exchange;
+import org.apache.camel.ExchangeProperty;
+import org.apache.camel.Header;
+import org.apache.camel.util.TimeUtils;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What is not through yet, on disk below the state directory, so that it survives a kill: {@code pending/REMOTE/} holds
+ * the changes of batches that wait or are being pushed, {@code failed/REMOTE/} the batches that failed and are
+ * redelivered.
+ *
+ * <p>A file is text, one change a line: {@code entry PATH} (the entry itself) or {@code tree PATH} (and everything below
+ * it), PATH relative to the mirror's root, "." the root itself; control bytes and the backslash are written {@code
+ * \xHH}, {@code \\}, all other bytes as they are. Lines starting with '#' tell people more. Deleting a file of {@code
+ * failed/} forgets its changes. Files in {@code failed/} are fsynced; those in {@code pending/} are not: they outlive
+ * this process, not a power failure, after which the start-up sync finds all.
+ */
+public final class FailQueue implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(FailQueue.class);
+
+    /**
+     * A journal that grew beyond this, and to twice what it last came down to, is written anew from the merged set, so
+     * that an outage's disk use is bounded.
+     */
+    private static final long MAX_JOURNAL = 1 << 20;
+
+    private static final FileAttribute<?> FILE_MODE =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+    private static final FileAttribute<?> DIRECTORY_MODE =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+
+    private static final String OLDEST = "# oldest change: ";
+
+    private Path state;
+    private Mirrors mirrors;
+    private long backoff;
+    private long maxBackoff;
+    private final Map<String, Outage> outages = new HashMap<>();
+    private FileChannel pid;
+    private final Map<Batch, Journal> journals = new HashMap<>();
+    private long sequence;
+    private boolean journalFailed;
+
+    /** Since when, and when next: the redelivery of one remote. */
+    private static final class Outage {
+        int tries;
+        /** What could not even be written to disk. */
+        Batch unsaved;
+        /** On the clock of {@link System#nanoTime}. */
+        long next = System.nanoTime();
+    }
+
+    /** The changes of one batch; beyond the limit, in bytes, they are written anew. */
+    private record Journal(Path file, FileChannel channel, long limit) {}
+
+    public void setStateDir(String stateDir) {
+        this.state = Path.of(stateDir).toAbsolutePath().normalize();
+    }
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
+
+    /** Pause after a first failure, doubled with each further one, e.g. 1s. */
+    public void setBackoff(String backoff) {
+        this.backoff = TimeUtils.toMilliSeconds(backoff);
+    }
+
+    /** The longest pause between two tries, e.g. 5m. */
+    public void setMaxBackoff(String maxBackoff) {
+        this.maxBackoff = TimeUtils.toMilliSeconds(maxBackoff);
+    }
+
+    /** Takes over what an earlier run of this program left behind: it is due at once. */
+    public synchronized void open() throws IOException {
+        lock();
+        // The clock may have been set back since the names that are there were given.
+        sequence = Math.max(System.currentTimeMillis(), Math.max(tidied("pending"), tidied("failed")));
+        for (Path remote : directories(state.resolve("pending"))) {
+            Path failed = directory("failed", remote.getFileName().toString());
+            for (Path file : files(remote)) {
+                Files.move(file, failed.resolve(file.getFileName()), StandardCopyOption.ATOMIC_MOVE);
+            }
+        }
+        for (Path remote : directories(state.resolve("failed"))) {
+            if (!files(remote).isEmpty()) {
+                outages.put(remote.getFileName().toString(), new Outage());
+            }
+        }
+    }
+
+    /** Two processes on one state directory would take each other's changes for left behind. */
+    private void lock() throws IOException {
+        Files.createDirectories(state, DIRECTORY_MODE);
+        Path file = state.resolve("pid");
+        FileChannel channel = FileChannel.open(
+                file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE), FILE_MODE);
+        FileLock held = null;
+        try {
+            held = channel.tryLock();
+        } catch (OverlappingFileLockException e) {
+            // by another one in this JVM
+        }
+        if (held == null) {
+            channel.close();
+            throw new IllegalStateException("state directory " + state + " is in use by process "
+                    + Files.readString(file).strip() + "; every run needs one of its own (dromedary.state-dir)");
+        }
+        pid = channel;
+        channel.truncate(0);
+        write(channel, ProcessHandle.current().pid() + "\n");
+    }
+
+    /** Deletes what a kill left half written; returns the highest number that is the name of a file. */
+    private long tidied(String kind) throws IOException {
+        long highest = 0;
+        for (Path remote : directories(state.resolve(kind))) {
+            delete(files(remote, "*.new"));
+            for (Path file : files(remote)) {
+                String name = file.getFileName().toString();
+                if (name.matches("\\d{1,18}\\.changes")) {
+                    highest = Math.max(highest, Long.parseLong(name.substring(0, name.indexOf('.'))));
+                }
+            }
+        }
+        return highest;
+    }
+
+    /** Writes changes that join a waiting batch to that batch's journal. */
+    synchronized void journal(String remote, Batch batch, ChangeSet changes) {
+        Journal journal = journals.get(batch);
+        try {
+            if (journal == null) {
+                Path directory = directory("pending", remote);
+                Path file = directory.resolve(++sequence + ".changes");
+                journal = new Journal(file, create(file, StandardOpenOption.CREATE_NEW), MAX_JOURNAL);
+                journals.put(batch, journal);
+                batch.keptIn(file);
+                // Mostly nothing; else what could not be written when it came, or is in the fail queue already.
+                write(journal.channel, text(batch.changes()));
+            } else if (journal.channel.size() > journal.limit) {
+                writeNew(journal.file, text(batch.changes()), false);
+                FileChannel channel = FileChannel.open(journal.file, StandardOpenOption.APPEND);
+                journal.channel.close();
+                journal = new Journal(journal.file, channel, Math.max(MAX_JOURNAL, 2 * channel.size()));
+                journals.put(batch, journal);
+            }
+            write(journal.channel, text(changes));
+            journalFailed = false;
+        } catch (IOException e) {
+            if (journal != null) {
+                // Part of it may have been written: the next change writes all of it anew.
+                journals.put(batch, new Journal(journal.file, journal.channel, -1));
+            }
+            if (!journalFailed) {
+                journalFailed = true;
+                LOG.error("{}: cannot write what is pending, a kill would lose it: {}", state, e.toString());
+            }
+        }
+    }
+
+    /** The batch has left the aggregate: nothing joins it any more. */
+    synchronized void closeJournal(Batch batch) {
+        Journal journal = journals.remove(batch);
+        if (journal != null) {
+            try {
+                journal.channel.close();
+            } catch (IOException e) {
+                LOG.warn("{}: {}", journal.file, e.toString());
+            }
+        }
+    }
+
+    /** The batch is through: nothing of it is owed any more. */
+    synchronized void through(String remote, Batch batch) {
+        closeJournal(batch);
+        delete(batch.files());
+        Outage outage = outages.remove(remote);
+        if (outage != null && (outage.unsaved != null || !failedFiles(remote).isEmpty())) {
+            outage.next = System.nanoTime();
+            outages.put(remote, outage);
+        }
+    }
+
+    /** Keeps the batch that failed for redelivery. */
+    public synchronized void keep(
+            @Header("remote") String remote,
+            @ExchangeProperty("batch") Batch batch,
+            @ExchangeProperty(Exchange.EXCEPTION_CAUGHT) Exception error) {
+        closeJournal(batch);
+        Outage outage = outages.computeIfAbsent(remote, id -> new Outage());
+        outage.tries++;
+        long pause = Math.min(maxBackoff, backoff << Math.min(20, outage.tries - 1));
+        outage.next = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause);
+        String header = "# not yet at " + remote + " (" + mirrors.remote(remote).target()
+                + "); delete this file to forget it\n"
+                + OLDEST + batch.since() + "\n"
+                + "# tries: " + outage.tries + "\n"
+                + "# error: "
+                + ByteString.escape(
+                        ByteString.of(String.valueOf(RsyncException.in(error).getMessage()))) + "\n";
+        try {
+            writeNew(
+                    directory("failed", remote).resolve(++sequence + ".changes"), header + text(batch.changes()), true);
+            delete(batch.files());
+        } catch (IOException e) {
+            LOG.error(
+                    "{}: cannot keep what {} has failed to get on disk, it is kept in memory: {}",
+                    state,
+                    remote,
+                    e.toString());
+            if (outage.unsaved == null) {
+                outage.unsaved = batch;
+            } else {
+                outage.unsaved.absorb(batch);
+            }
+        }
+    }
+
+    /** What one remote has failed to get, to be pushed to it again. */
+    public record Redelivery(String remote, Batch batch) {
+        public String getRemote() {
+            return remote;
+        }
+
+        public Batch getBatch() {
+            return batch;
+        }
+    }
+
+    /** Everything whose pause is over, merged, one batch a remote. */
+    public synchronized List<Redelivery> due() {
+        List<Redelivery> due = new ArrayList<>();
+        for (Map.Entry<String, Outage> outage : outages.entrySet()) {
+            String remote = outage.getKey();
+            if (!mirrors.knows(remote) || outage.getValue().next - System.nanoTime() > 0) {
+                continue;
+            }
+            // Until this try has ended there is no other.
+            outage.getValue().next = System.nanoTime() + TimeUnit.DAYS.toNanos(365);
+            due.add(new Redelivery(remote, read(remote, outage.getValue())));
+        }
+        return due;
+    }
+
+    private Batch read(String remote, Outage outage) {
+        Batch batch = new Batch();
+        batch.redelivered();
+        for (Path file : failedFiles(remote)) {
+            try {
+                read(file, batch);
+                batch.keptIn(file);
+            } catch (NoSuchFileException e) {
+                LOG.info("{}: {} was deleted, its changes are forgotten", remote, file);
+            } catch (IOException e) {
+                LOG.warn("{}: cannot read what is to be pushed again: {}", remote, e.toString());
+            }
+        }
+        if (outage.unsaved != null) {
+            batch.absorb(outage.unsaved);
+            outage.unsaved = null;
+        }
+        return batch;
+    }
+
+    private static void read(Path file, Batch batch) throws IOException {
+        ChangeSet changes = new ChangeSet();
+        Instant since = Files.getLastModifiedTime(file).toInstant();
+        for (String line : Files.readString(file, StandardCharsets.ISO_8859_1).split("\n")) {
+            int blank = line.indexOf(' ');
+            String kind = blank < 0 ? line : line.substring(0, blank);
+            try {
+                if (line.startsWith(OLDEST)) {
+                    since = Instant.parse(line.substring(OLDEST.length()));
+                } else if (kind.equals("entry") || kind.equals("tree")) {
+                    String path = line.substring(blank + 1);
+                    changes.add(path.equals(".") ? "" : ByteString.unescape(path), kind.equals("tree"));
+                }
+            } catch (IllegalArgumentException | DateTimeException e) {
+                LOG.warn("{}: left out: {}", file, e.getMessage());
+            }
+            // Anything else is a remark, or a line that a kill cut short before its change was passed on.
+        }
+        batch.merge(changes);
+        if (since.isBefore(batch.since())) {
+            batch.since(since.truncatedTo(ChronoUnit.MILLIS));
+        }
+    }
+
+    private static String text(ChangeSet changes) {
+        StringBuilder lines = new StringBuilder();
+        changes.visit((path, dirty, deep) -> {
+            if (dirty) {
+                lines.append(deep ? "tree " : "entry ")
+                        .append(path.isEmpty() ? "." : ByteString.escape(path))
+                        .append('\n');
+            }
+            return true;
+        });
+        return lines.toString();
+    }
+
+    private static void writeNew(Path file, String byteString, boolean durable) throws IOException {
+        Path written = file.resolveSibling(file.getFileName() + ".new");
+        try (FileChannel channel = create(written, StandardOpenOption.CREATE)) {
+            channel.truncate(0);
+            write(channel, byteString);
+            channel.force(durable);
+        }
+        Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
+        if (durable) {
+            try (FileChannel directory = FileChannel.open(file.getParent(), StandardOpenOption.READ)) {
+                directory.force(true);
+            }
+        }
+    }
+
+    private static FileChannel create(Path file, StandardOpenOption how) throws IOException {
+        return FileChannel.open(file, Set.of(how, StandardOpenOption.WRITE), FILE_MODE);
+    }
+
+    private static void write(FileChannel channel, String byteString) throws IOException {
+        ByteBuffer bytes = ByteBuffer.wrap(ByteString.bytes(byteString));
+        while (bytes.hasRemaining()) {
+            channel.write(bytes);
+        }
+    }
+
+    private Path directory(String kind, String remote) throws IOException {
+        return Files.createDirectories(state.resolve(kind).resolve(remote), DIRECTORY_MODE);
+    }
+
+    private List<Path> failedFiles(String remote) {
+        try {
+            return files(state.resolve("failed").resolve(remote));
+        } catch (IOException e) {
+            LOG.warn("{}: {}", state, e.toString());
+            return List.of();
+        }
+    }
+
+    private static List<Path> directories(Path directory) throws IOException {
+        List<Path> directories = new ArrayList<>();
+        if (Files.isDirectory(directory)) {
+            try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory, Files::isDirectory)) {
+                entries.forEach(directories::add);
+            }
+        }
+        return directories;
+    }
+
+    private static List<Path> files(Path directory) throws IOException {
+        return files(directory, "*.changes");
+    }
+
+    private static List<Path> files(Path directory, String pattern) throws IOException {
+        List<Path> files = new ArrayList<>();
+        if (Files.isDirectory(directory)) {
+            try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory, pattern)) {
+                entries.forEach(files::add);
+            }
+        }
+        return files;
+    }
+
+    private static void delete(List<Path> files) {
+        for (Path file : files) {
+            try {
+                Files.deleteIfExists(file);
+            } catch (IOException e) {
+                LOG.warn("{}: cannot delete it, its changes will be pushed again: {}", file, e.toString());
+            }
+        }
+    }
+
+    @Override
+    public synchronized void close() throws IOException {
+        List.copyOf(journals.keySet()).forEach(this::closeJournal);
+        if (pid != null) {
+            pid.close();
+        }
+    }
+}

@@ -1,0 +1,45 @@
+package io.dromedary.push;
+
+import org.apache.camel.ExchangeException;
+import org.apache.camel.RuntimeCamelException;
+import org.apache.camel.util.ObjectHelper;
+
+/** An rsync call that did not end well; its message is rsync's own words. */
+public final class RsyncException extends RuntimeCamelException {
+    private final int exitCode;
+    private final String words;
+
+    RsyncException(int exitCode, String words) {
+        super((words.isEmpty() ? "rsync said nothing" : words) + " (rsync exit code " + exitCode + ")");
+        this.exitCode = exitCode;
+        this.words = words;
+    }
+
+    public int getExitCode() {
+        return exitCode;
+    }
+
+    public Meaning getMeaning() {
+        return Meaning.of(exitCode);
+    }
+
+    /**
+     * rsync 3.4.3 and the security updates of distributions of May 2026 broke {@code --delete-missing-args} at the
+     * receiver (RsyncProject/rsync#910, mended in 3.5.0): the receiver calls the marker of a missing file invalid. Over
+     * ssh its words are sometimes lost on the way; the other way to this exit code names the protocol version.
+     */
+    public boolean isDeletionRefused() {
+        return exitCode == 2 && (words.contains("invalid file mode 00") || !words.contains("protocol version"));
+    }
+
+    /** Whether the same push made again at once may well succeed. */
+    public static boolean worthRepeating(@ExchangeException Exception caught) {
+        return in(caught) instanceof RsyncException e && (e.getMeaning() == Meaning.PARTIAL || e.isDeletionRefused());
+    }
+
+    /** What rsync said, out of what Camel has wrapped around it; or the exception itself if it is no such thing. */
+    static Exception in(Exception caught) {
+        RsyncException inner = ObjectHelper.getException(RsyncException.class, caught);
+        return inner == null ? caught : inner;
+    }
+}

@@ -1,0 +1,237 @@
+package io.dromedary.watch;
+
+import io.dromedary.change.ChangeSet;
+import io.dromedary.posix.LibC;
+import io.dromedary.posix.PosixException;
+import io.dromedary.posix.Stat;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The paths that became dirty since the last exchange left, and the files that are not to be sent yet because somebody
+ * is still writing them.
+ */
+final class Burst {
+    static final int MOST_HELD = 10_000;
+
+    private static final long FIRST_PAUSE = TimeUnit.SECONDS.toNanos(1);
+    private static final long LONGEST_PAUSE = TimeUnit.SECONDS.toNanos(10);
+
+    private final Source source;
+    private final Set<Switch> switches;
+
+    private Map<String, Boolean> dirty = new HashMap<>();
+    /** Names that were created or modified without a close-write up to now. */
+    private final Set<String> unsettled = new HashSet<>();
+
+    private final Map<String, Held> held = new HashMap<>();
+    /** No held file is due before. */
+    private long nextCheck;
+
+    private boolean collectsFiles;
+    private String announced;
+
+    private enum State {
+        GONE,
+        BEING_WRITTEN,
+        COMPLETE
+    }
+
+    private static final class Held {
+        private long pause = FIRST_PAUSE;
+        private long due;
+    }
+
+    Burst(Source source, Set<Switch> switches) {
+        this.source = source;
+        this.switches = switches;
+    }
+
+    void mark(Switch cause, String path, boolean deep) {
+        if (switches.contains(cause)) {
+            mark(path, deep);
+        }
+    }
+
+    void mark(String path, boolean deep) {
+        dirty.merge(path, deep, Boolean::logicalOr);
+    }
+
+    /** A close-write will follow, but not for links, special files, and files that get their name by linking. */
+    void fileCreated(String path) {
+        if (switches.contains(Switch.CREATE_FILE)) {
+            mark(path, false);
+        } else {
+            awaitCloseWrite(path);
+        }
+    }
+
+    /** A close-write will follow, but not for truncate(2), nor for utimensat(2) when it sets mtime alone. */
+    void fileModified(String path) {
+        if (switches.contains(Switch.MODIFY)) {
+            fileChanged(Switch.MODIFY, path);
+        } else {
+            awaitCloseWrite(path);
+        }
+    }
+
+    private void awaitCloseWrite(String path) {
+        if (switches.contains(Switch.CLOSE_WRITE) && !held.containsKey(path)) {
+            unsettled.add(path);
+        }
+    }
+
+    /** Written and closed, modified, moved or deleted: there is no close-write to wait for any more. */
+    void fileChanged(Switch cause, String path) {
+        unsettled.remove(path);
+        held.remove(path);
+        mark(cause, path, false);
+    }
+
+    void fileAttributes(String path) {
+        if (!held.containsKey(path)) {
+            mark(Switch.ATTRIB, path, false);
+        }
+    }
+
+    /**
+     * Says which directory the event now being looked at is about: it and all below
+     * it appear with the event's own switch.
+     *
+     * @param fileByFile the directory will not be marked deep although it is new, so its files have to be named
+     */
+    void announce(String path, boolean fileByFile) {
+        announced = path;
+        collectsFiles = fileByFile;
+    }
+
+    /** A directory that is watched from now on: what happened in it before is not known. */
+    void directoryAppeared(String path) {
+        boolean isCovered = dirty.getOrDefault("", false)
+                || announced != null && (path.equals(announced) || path.startsWith(announced + '/'));
+        if (!isCovered && (switches.contains(Switch.CREATE_FOLDER) || switches.contains(Switch.MOVE_TO))) {
+            mark(path, true);
+        }
+    }
+
+    boolean collectsFiles() {
+        return collectsFiles;
+    }
+
+    /** A file in a new directory; whether it was there before the watch or not. */
+    void fileFound(String path) {
+        if (unsettled.size() < MOST_HELD) {
+            fileCreated(path);
+        } else if (switches.contains(Switch.CLOSE_WRITE) || switches.contains(Switch.CREATE_FILE)) {
+            mark(path.substring(0, path.lastIndexOf('/')), true);
+        }
+    }
+
+    void directoryMoved(String from, String to) {
+        String below = from + '/';
+        List<String> moved = new ArrayList<>();
+        for (String path : unsettled) {
+            if (path.startsWith(below)) {
+                moved.add(path);
+            }
+        }
+        for (String path : moved) {
+            unsettled.remove(path);
+            unsettled.add(to + path.substring(from.length()));
+        }
+        moved.clear();
+        for (String path : held.keySet()) {
+            if (path.startsWith(below)) {
+                moved.add(path);
+            }
+        }
+        for (String path : moved) {
+            held.put(to + path.substring(from.length()), held.remove(path));
+        }
+    }
+
+    /** Decides about the unsettled and the held: dirty now, or held until nobody writes them. */
+    void settle(long now) {
+        for (String path : unsettled) {
+            State state = state(path);
+            if (state == State.BEING_WRITTEN && held.size() < MOST_HELD) {
+                // whatever was at this name before, what is there now is half a file
+                dirty.remove(path);
+                if (held.isEmpty()) {
+                    nextCheck = now + LONGEST_PAUSE;
+                }
+                hold(held.computeIfAbsent(path, p -> new Held()), now);
+            } else if (state != State.GONE) {
+                mark(path, false);
+            }
+        }
+        unsettled.clear();
+        if (held.isEmpty() || nextCheck - now > 0) {
+            return;
+        }
+        nextCheck = now + LONGEST_PAUSE;
+        for (Iterator<Map.Entry<String, Held>> all = held.entrySet().iterator(); all.hasNext(); ) {
+            Map.Entry<String, Held> entry = all.next();
+            Held file = entry.getValue();
+            State state = file.due - now > 0 ? State.BEING_WRITTEN : state(entry.getKey());
+            if (state != State.BEING_WRITTEN) {
+                all.remove();
+                if (state == State.COMPLETE) {
+                    mark(entry.getKey(), false);
+                }
+            } else if (file.due - now <= 0) {
+                hold(file, now);
+            } else if (file.due - nextCheck < 0) {
+                nextCheck = file.due;
+            }
+        }
+    }
+
+    /** When {@link #settle} has to look at a held file again, at the latest {@code latest}. */
+    long nextCheck(long latest) {
+        return held.isEmpty() || nextCheck - latest > 0 ? latest : nextCheck;
+    }
+
+    ChangeSet take() {
+        ChangeSet changes = new ChangeSet();
+        dirty.forEach(changes::add);
+        // a large burst must not leave a large table behind
+        dirty = new HashMap<>();
+        return changes;
+    }
+
+    /** The root is another directory now. */
+    void clear() {
+        dirty.clear();
+        unsettled.clear();
+        held.clear();
+    }
+
+    private void hold(Held file, long now) {
+        file.due = now + file.pause;
+        if (file.due - nextCheck < 0) {
+            nextCheck = file.due;
+        }
+        file.pause = Math.min(2 * file.pause, LONGEST_PAUSE);
+    }
+
+    private State state(String path) {
+        String absolute = source.absolute(path);
+        try {
+            Stat stat = LibC.lstat(absolute);
+            if (stat == null) {
+                return State.GONE;
+            }
+            // links, pipes and devices are complete at once
+            return stat.isRegular() && LibC.isOpenForWriting(absolute) ? State.BEING_WRITTEN : State.COMPLETE;
+        } catch (PosixException e) {
+            return State.COMPLETE;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package io.dromedary.watch;
+
+import io.dromedary.change.ByteString;
+import io.dromedary.change.ChangeSet;
+import io.dromedary.change.Excludes;
+import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Mirrors;
+import java.io.File;
+import java.nio.file.Path;
+import org.apache.camel.Body;
+import org.apache.camel.Header;
+import org.apache.camel.component.file.watch.FileWatchConstants;
+import org.apache.camel.component.file.watch.constants.FileEventEnum;
+
+/**
+ * What an event of the stock {@code file-watch} component says has changed.
+ *
+ * <p>Its names have been through the platform's charset: from the first name on that did not survive this, the directory
+ * above is taken as dirty with everything below it. A new directory is deep, and so is whatever was deleted, for it may
+ * have been one.
+ */
+public final class FileWatchEvent {
+    /** What the JDK puts where bytes are no text in the platform's charset. */
+    private static final char UNDECODABLE = '\uFFFD';
+
+    private Mirrors mirrors;
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
+
+    /** The event's changes; empty if it is excluded. */
+    public ChangeSet changes(
+            @Header("mirror") String mirrorId,
+            @Body File file,
+            @Header(FileWatchConstants.EVENT_TYPE_HEADER) FileEventEnum type) {
+        Mirror mirror = mirrors.mirror(mirrorId);
+        ChangeSet changes = new ChangeSet();
+        Path relative =
+                mirror.source().relativize(file.toPath().toAbsolutePath().normalize());
+        boolean directory = type != FileEventEnum.DELETE && file.isDirectory();
+        boolean deep = type == FileEventEnum.DELETE || type == FileEventEnum.CREATE && directory;
+        StringBuilder path = new StringBuilder();
+        for (Path name : relative) {
+            String text = name.toString();
+            if (text.indexOf(UNDECODABLE) >= 0) {
+                deep = true;
+                directory = true;
+                break;
+            }
+            path.append(path.length() == 0 ? "" : "/").append(ByteString.of(text));
+        }
+        Excludes excludes = mirror.excludes();
+        if (!excludes.covers(path.toString(), directory)) {
+            changes.add(path.toString(), deep);
+        }
+        return changes;
+    }
+}

@@ -1,0 +1,400 @@
+package io.dromedary.watch;
+
+import io.dromedary.change.ChangeSet;
+import io.dromedary.change.Excludes;
+import io.dromedary.posix.LibC;
+import io.dromedary.posix.PosixException;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.camel.Exchange;
+import org.apache.camel.Processor;
+import org.apache.camel.Suspendable;
+import org.apache.camel.support.DefaultConsumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads inotify events on a thread of its own and sends on what changed. Suspended, it leaves the events to the
+ * kernel's queue, so nothing is missed; stopped, it gives up the watches, and the next start takes the whole tree as
+ * changed.
+ */
+public class InotifyConsumer extends DefaultConsumer implements Suspendable {
+    private static final Logger LOG = LoggerFactory.getLogger("dromedary.watch");
+
+    private static final Path SYSCTLS = Path.of("/proc/sys/fs/inotify");
+    private static final int ROOT_GONE =
+            InotifyEvent.DELETE_SELF | InotifyEvent.MOVE_SELF | InotifyEvent.UNMOUNT | InotifyEvent.IGNORED;
+
+    private static final long ROOT_RETRY = TimeUnit.SECONDS.toNanos(1);
+    private static final long ROOT_CHECK = TimeUnit.SECONDS.toNanos(2);
+    private static final long LIMIT_RETRY = TimeUnit.SECONDS.toNanos(30);
+    /** Below the 16384 events a queue takes by default; each removed watch is one. */
+    private static final int MOST_PRUNED = 2_000;
+
+    private final InotifyEndpoint endpoint;
+    private final Source source;
+    private final Set<Switch> switches;
+    private final Excludes excludes;
+
+    private ExecutorService executor;
+    private int wake = -1;
+    private Burst burst;
+    /** Null while the root is missing. */
+    private WatchedTree tree;
+
+    private int events;
+    private boolean rootLost;
+    private boolean rescan;
+    private long rescanNotBefore;
+    private long nextRootCheck;
+    private long nextRootRetry;
+    private long nextLimitRetry;
+
+    private volatile boolean stopping;
+    private volatile boolean alive;
+    private volatile int watches;
+    private volatile long overflows;
+    private volatile String problem;
+
+    InotifyConsumer(InotifyEndpoint endpoint, Processor processor) {
+        super(endpoint, processor);
+        this.endpoint = endpoint;
+        this.source = Source.of(endpoint.getPath());
+        this.switches = endpoint.switches();
+        this.excludes = endpoint.excludes();
+    }
+
+    /** The number of directories watched. */
+    public int watches() {
+        return watches;
+    }
+
+    /** How often the kernel's event queue was full, and the whole tree was taken as changed instead. */
+    public long overflows() {
+        return overflows;
+    }
+
+    /** Whether the thread that reads the events is running; it is not while this is suspended. */
+    public boolean isAlive() {
+        return alive;
+    }
+
+    /** Why changes may go unseen just now, in one line; null when all is well. */
+    public String problem() {
+        return problem;
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        burst = new Burst(source, switches);
+        try {
+            tree = openTree();
+            wake = LibC.wakeDescriptor();
+        } catch (RuntimeException e) {
+            release();
+            throw e;
+        }
+        if (endpoint.wasWatched()) {
+            burst.mark("", true);
+        }
+        rootLost = false;
+        rescan = false;
+        long now = System.nanoTime();
+        rescanNotBefore = now;
+        nextRootCheck = now + ROOT_CHECK;
+        problem = null;
+        startThread();
+    }
+
+    @Override
+    protected void doStop() throws Exception {
+        stopThread();
+        release();
+        super.doStop();
+    }
+
+    @Override
+    protected void doSuspend() throws Exception {
+        stopThread();
+        super.doSuspend();
+    }
+
+    @Override
+    protected void doResume() throws Exception {
+        super.doResume();
+        startThread();
+    }
+
+    private void startThread() {
+        stopping = false;
+        executor = getEndpoint()
+                .getCamelContext()
+                .getExecutorServiceManager()
+                .newSingleThreadExecutor(this, endpoint.getEndpointUri());
+        executor.execute(this::run);
+    }
+
+    private void stopThread() {
+        stopping = true;
+        if (executor != null) {
+            LibC.wake(wake);
+            // waits for the exchange under way, and interrupts it when Camel's time for that is over
+            getEndpoint().getCamelContext().getExecutorServiceManager().shutdownGraceful(executor);
+            executor = null;
+            LibC.clearWake(wake);
+        }
+    }
+
+    private void release() {
+        if (tree != null) {
+            tree.close();
+            tree = null;
+        }
+        if (wake >= 0) {
+            LibC.closeDescriptor(wake);
+            wake = -1;
+        }
+        watches = 0;
+    }
+
+    private WatchedTree openTree() {
+        WatchedTree opened = new WatchedTree(source, excludes, switches, burst, SYSCTLS);
+        try {
+            opened.scan();
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+        watches = opened.watches();
+        return opened;
+    }
+
+    private void run() {
+        alive = true;
+        try {
+            while (!stopping) {
+                try {
+                    step();
+                } catch (RuntimeException e) {
+                    getExceptionHandler().handleException("inotify: reading the changes of " + source.show(""), e);
+                    // what was lost with it is not known
+                    rescan = true;
+                    LibC.awaitReadable(wake, -1, 1000);
+                }
+            }
+        } finally {
+            alive = false;
+        }
+    }
+
+    private void step() {
+        long now = System.nanoTime();
+        long next = tree == null ? findRoot(now) : keepUp(now);
+        burst.settle(now);
+        send();
+        if (stopping) {
+            return;
+        }
+        boolean more = tree != null && tree.prune(MOST_PRUNED);
+        watches = tree == null ? 0 : tree.watches();
+        long wait = more ? 0 : burst.nextCheck(next) - System.nanoTime();
+        int ready = LibC.awaitReadable(tree == null ? -1 : tree.descriptor(), wake, millis(wait));
+        if ((ready & 1) != 0) {
+            readBurst();
+        }
+    }
+
+    private void readBurst() {
+        long linger = TimeUnit.MILLISECONDS.toNanos(endpoint.getLinger());
+        long latest = System.nanoTime() + 4 * linger;
+        tree.read(this::handle);
+        long left = linger;
+        while (left > 0 && !stopping && !rootLost) {
+            if (LibC.awaitReadable(tree.descriptor(), wake, millis(left)) != 1) {
+                return;
+            }
+            tree.read(this::handle);
+            left = Math.min(linger, latest - System.nanoTime());
+        }
+    }
+
+    private void handle(InotifyEvent event) {
+        events++;
+        if (event.is(InotifyEvent.OVERFLOW)) {
+            overflows = overflows + 1;
+            rescan = true;
+            burst.mark("", true);
+            return;
+        }
+        int node = tree.node(event.wd());
+        if (node == WatchTable.NONE || rootLost) {
+            return;
+        }
+        if (node == WatchTable.ROOT && event.is(ROOT_GONE)) {
+            rootLost = true;
+        } else if (event.is(InotifyEvent.IGNORED)) {
+            // Of a file system unmounted below the root this is all there is to do: taking it as a deletion could cost
+            // the remotes what is only not mounted.
+            tree.watchDropped(node);
+        } else if (!event.name().isEmpty()) {
+            handleEntry(event, node);
+        } else if (node == WatchTable.ROOT && event.is(InotifyEvent.ATTRIB)) {
+            burst.mark(Switch.ATTRIB, "", false);
+        }
+    }
+
+    private void handleEntry(InotifyEvent event, int node) {
+        String directory = tree.path(node);
+        if (directory == null) {
+            tree.lookAgainLater(node);
+            return;
+        }
+        String path = directory.isEmpty() ? event.name() : directory + '/' + event.name();
+        if (excludes.matches(path, event.is(InotifyEvent.ISDIR))) {
+            return;
+        }
+        if (event.is(InotifyEvent.ISDIR)) {
+            handleDirectory(event, node, path);
+        } else if (event.is(InotifyEvent.CREATE)) {
+            burst.fileCreated(path);
+        } else if (event.is(InotifyEvent.ATTRIB)) {
+            burst.fileAttributes(path);
+        } else if (event.is(InotifyEvent.MODIFY)) {
+            burst.fileModified(path);
+        } else {
+            burst.fileChanged(cause(event), path);
+        }
+    }
+
+    private void handleDirectory(InotifyEvent event, int node, String path) {
+        if (event.is(InotifyEvent.ATTRIB)) {
+            burst.mark(Switch.ATTRIB, path, false);
+            if (!tree.isWatched(node, event.name())) {
+                // it may have been unreadable up to now
+                tree.reconcile(node, event.name());
+            }
+            return;
+        }
+        Switch cause = event.is(InotifyEvent.CREATE) ? Switch.CREATE_FOLDER : cause(event);
+        burst.mark(cause, path, true);
+        burst.announce(path, cause == Switch.CREATE_FOLDER && !switches.contains(cause));
+        tree.reconcile(node, event.name());
+        burst.announce(null, false);
+    }
+
+    private static Switch cause(InotifyEvent event) {
+        if (event.is(InotifyEvent.CLOSE_WRITE)) {
+            return Switch.CLOSE_WRITE;
+        }
+        if (event.is(InotifyEvent.DELETE)) {
+            return Switch.DELETE;
+        }
+        return event.is(InotifyEvent.MOVED_FROM) ? Switch.MOVE_FROM : Switch.MOVE_TO;
+    }
+
+    /** What is to be done without an event while the root is there; returns when to look again. */
+    private long keepUp(long now) {
+        boolean limited = tree.isLimitReached();
+        if (limited && problem == null) {
+            nextLimitRetry = now + LIMIT_RETRY;
+        }
+        boolean overflowed = rescan && rescanNotBefore - now <= 0;
+        boolean scan = overflowed || limited && nextLimitRetry - now <= 0;
+        if (scan || nextRootCheck - now <= 0) {
+            // a directory above may have been renamed, or a file system mounted over it: there is no event for that
+            rootLost |= !tree.isRootInPlace();
+            nextRootCheck = now + ROOT_CHECK;
+        }
+        if (rootLost) {
+            rootLost = false;
+            tree.close();
+            tree = null;
+            burst.clear();
+            burst.mark("", true);
+            nextRootRetry = now;
+            setProblem("inotify: " + source.show("") + " is gone, waiting for it to come back");
+            return now;
+        }
+        if (scan) {
+            rescan = false;
+            tree.scan();
+            long end = System.nanoTime();
+            // with a load that overflows the queue again and again, half of the time is left for reading
+            rescanNotBefore = end + (end - now);
+            nextLimitRetry = end + LIMIT_RETRY;
+            if (overflowed || !tree.isLimitReached()) {
+                burst.mark("", true);
+            }
+        }
+        problem = tree.isLimitReached()
+                ? "inotify: fs.inotify.max_user_watches is reached, directories are not watched"
+                : null;
+        long next = nextRootCheck;
+        if (rescan) {
+            next = Math.min(next, rescanNotBefore);
+        }
+        return tree.isLimitReached() ? Math.min(next, nextLimitRetry) : next;
+    }
+
+    /** Watches the root again as soon as it is there; returns when to look again. */
+    private long findRoot(long now) {
+        if (nextRootRetry - now > 0) {
+            return nextRootRetry;
+        }
+        nextRootRetry = now + ROOT_RETRY;
+        try {
+            if (LibC.lstat(source.absolute("")) == null) {
+                return nextRootRetry;
+            }
+            tree = openTree();
+        } catch (IllegalArgumentException | IllegalStateException | PosixException e) {
+            // what a limit refused is as many system calls again
+            nextRootRetry = now + (e instanceof IllegalStateException ? LIMIT_RETRY : ROOT_RETRY);
+            setProblem(e.getMessage());
+            return nextRootRetry;
+        }
+        LOG.info("inotify: {} is back", source.show(""));
+        problem = null;
+        rescan = false;
+        burst.mark("", true);
+        nextRootCheck = now + ROOT_CHECK;
+        return now;
+    }
+
+    private void setProblem(String message) {
+        if (!message.equals(problem)) {
+            LOG.warn("{}", message);
+            problem = message;
+        }
+    }
+
+    private void send() {
+        int count = events;
+        events = 0;
+        ChangeSet changes = burst.take();
+        if (changes.isEmpty()) {
+            return;
+        }
+        Exchange exchange = createExchange(false);
+        try {
+            exchange.getMessage().setBody(changes);
+            exchange.getMessage().setHeader(InotifyEndpoint.EVENTS_HEADER, count);
+            getProcessor().process(exchange);
+        } catch (Exception e) {
+            exchange.setException(e);
+        }
+        if (exchange.getException() != null) {
+            getExceptionHandler()
+                    .handleException(
+                            "inotify: sending on the changes of " + source.show(""), exchange, exchange.getException());
+        }
+        releaseExchange(exchange, false);
+    }
+
+    private static int millis(long nanos) {
+        return nanos <= 0 ? 0 : (int) Math.min(Integer.MAX_VALUE, (nanos + 999_999) / 1_000_000);
+    }
+}

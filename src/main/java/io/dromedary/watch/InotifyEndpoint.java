@@ -1,0 +1,139 @@
+package io.dromedary.watch;
+
+import io.dromedary.change.Excludes;
+import java.util.Set;
+import org.apache.camel.Category;
+import org.apache.camel.Consumer;
+import org.apache.camel.Processor;
+import org.apache.camel.Producer;
+import org.apache.camel.spi.Metadata;
+import org.apache.camel.spi.UriEndpoint;
+import org.apache.camel.spi.UriParam;
+import org.apache.camel.spi.UriPath;
+import org.apache.camel.support.DefaultEndpoint;
+
+/**
+ * Watch a directory tree for changes by the inotify interface of Linux. Each exchange carries the set of paths that
+ * changed; what belongs together, such as the files of one save, leaves as one exchange.
+ */
+@UriEndpoint(
+        firstVersion = "0.1.0",
+        scheme = "inotify",
+        title = "Inotify",
+        syntax = "inotify:path",
+        consumerOnly = true,
+        category = {Category.FILE, Category.MONITORING},
+        headersClass = InotifyEndpoint.class)
+public class InotifyEndpoint extends DefaultEndpoint {
+    @Metadata(label = "consumer", description = "How many events were read for this exchange.", javaType = "Integer")
+    public static final String EVENTS_HEADER = "DromedaryEvents";
+
+    @UriPath(
+            description = "The directory to watch, with all below it. It may be a symbolic link; links below it are not"
+                    + " followed.")
+    @Metadata(required = true)
+    private final String path;
+
+    @UriParam(
+            defaultValue = "delete,create-folder,close-write,move-from,move-to,attrib",
+            description = "Which events make a path a change, comma separated: delete, create-folder, create-file,"
+                    + " close-write, move-from, move-to, attrib, modify. Without create-file, a new file is a change once"
+                    + " it is complete: when it was closed, or at once if it is a link or a special file.")
+    private String events = "delete,create-folder,close-write,move-from,move-to,attrib";
+
+    @UriParam(
+            description = "What not to watch and not to report: rsync patterns, comma separated. An excluded directory"
+                    + " excludes all below it.")
+    private String exclude;
+
+    @UriParam(
+            description =
+                    "What not to watch and not to report: regular expressions, comma separated. They match the whole of a"
+                            + " name at the root, of /directory/name below it; of a directory also with a slash at the end.")
+    private String excludeRegex;
+
+    @UriParam(
+            defaultValue = "4",
+            description = "For how many milliseconds after an event to wait for more that belong to it. While more keep"
+                    + " coming the exchange leaves after four times as long.")
+    private int linger = 4;
+
+    private boolean wasWatched;
+
+    InotifyEndpoint(String uri, InotifyComponent component, String path) {
+        super(uri, component);
+        this.path = path;
+    }
+
+    @Override
+    public Producer createProducer() {
+        throw new UnsupportedOperationException("inotify: can only be consumed from");
+    }
+
+    @Override
+    public Consumer createConsumer(Processor processor) throws Exception {
+        InotifyConsumer consumer = new InotifyConsumer(this, processor);
+        configureConsumer(consumer);
+        return consumer;
+    }
+
+    @Override
+    protected void doInit() throws Exception {
+        super.doInit();
+        if (linger < 0) {
+            throw new IllegalArgumentException("linger: " + linger + " is negative, allowed are milliseconds from 0");
+        }
+        switches();
+    }
+
+    /** False when first asked: a route that is stopped and started again gets a new consumer, but the same endpoint. */
+    synchronized boolean wasWatched() {
+        boolean before = wasWatched;
+        wasWatched = true;
+        return before;
+    }
+
+    Set<Switch> switches() {
+        return Switch.parse(events);
+    }
+
+    Excludes excludes() {
+        return Excludes.of(exclude, excludeRegex);
+    }
+
+    public String getPath() {
+        return path;
+    }
+
+    public String getEvents() {
+        return events;
+    }
+
+    public void setEvents(String events) {
+        this.events = events;
+    }
+
+    public String getExclude() {
+        return exclude;
+    }
+
+    public void setExclude(String exclude) {
+        this.exclude = exclude;
+    }
+
+    public String getExcludeRegex() {
+        return excludeRegex;
+    }
+
+    public void setExcludeRegex(String excludeRegex) {
+        this.excludeRegex = excludeRegex;
+    }
+
+    public int getLinger() {
+        return linger;
+    }
+
+    public void setLinger(int linger) {
+        this.linger = linger;
+    }
+}

@@ -1,0 +1,356 @@
+package io.dromedary.change;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.Tuple;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+
+class ChangeSetTest {
+    private static final int FAR = 1_000_000;
+
+    record Change(String path, boolean deep) {}
+
+    /** The documented rules over a plain map, path to deep, as slow as they are written. */
+    private static final class Model {
+        final Map<String, Boolean> changes = new TreeMap<>();
+        final int maxBelowOne;
+        final int maxChanges;
+
+        Model(int maxBelowOne, int maxChanges) {
+            this.maxBelowOne = maxBelowOne;
+            this.maxChanges = maxChanges;
+        }
+
+        void add(Change change) {
+            mark(change.path(), change.deep());
+            bound();
+        }
+
+        void merge(Model other) {
+            other.changes.forEach(this::mark);
+            bound();
+        }
+
+        private void mark(String path, boolean deep) {
+            if (covered(path)) {
+                return;
+            }
+            if (deep) {
+                changes.keySet().removeIf(other -> isBelow(other, path));
+            }
+            changes.merge(path, deep, Boolean::logicalOr);
+            if (!path.isEmpty() && dirtyIn(parent(path)) > maxBelowOne) {
+                mark(parent(path), true);
+            }
+        }
+
+        private void bound() {
+            if (changes.size() > maxChanges) {
+                mark("", true);
+            }
+        }
+
+        private long dirtyIn(String directory) {
+            return changes.keySet().stream()
+                    .filter(path -> !path.isEmpty() && parent(path).equals(directory))
+                    .count();
+        }
+
+        private boolean covered(String path) {
+            return changes.entrySet().stream()
+                    .anyMatch(e -> e.getValue() && (e.getKey().equals(path) || isBelow(path, e.getKey())));
+        }
+
+        boolean covers(Change change) {
+            return covered(change.path()) || !change.deep() && changes.containsKey(change.path());
+        }
+    }
+
+    private static boolean isBelow(String path, String directory) {
+        return directory.isEmpty() ? !path.isEmpty() : path.startsWith(directory + "/");
+    }
+
+    private static String parent(String path) {
+        int slash = path.lastIndexOf('/');
+        return slash < 0 ? "" : path.substring(0, slash);
+    }
+
+    private static Map<String, Boolean> content(ChangeSet set) {
+        Map<String, Boolean> content = new TreeMap<>();
+        set.visit((path, dirty, deep) -> {
+            if (dirty) {
+                assertThat(content.put(path, deep))
+                        .as("second visit of %s", path)
+                        .isNull();
+            }
+            return true;
+        });
+        return content;
+    }
+
+    private static ChangeSet set(int maxBelowOne, int maxChanges, List<Change> changes) {
+        ChangeSet set = new ChangeSet(maxBelowOne, maxChanges);
+        changes.forEach(change -> set.add(change.path(), change.deep()));
+        return set;
+    }
+
+    private static ChangeSet set(int maxBelowOne, List<Change> changes) {
+        return set(maxBelowOne, FAR, changes);
+    }
+
+    private static Model model(int maxBelowOne, int maxChanges, List<Change> changes) {
+        Model model = new Model(maxBelowOne, maxChanges);
+        changes.forEach(model::add);
+        return model;
+    }
+
+    private static ChangeSet merged(ChangeSet... sets) {
+        ChangeSet into = sets[0];
+        for (int i = 1; i < sets.length; i++) {
+            into.merge(sets[i]);
+        }
+        return into;
+    }
+
+    /** Few names and little depth, so that paths meet; "Aa" and "BB" share a hash code. */
+    @Provide
+    Arbitrary<List<Change>> changes() {
+        Arbitrary<String> path = Arbitraries.of("a", "b", "Aa", "BB", "\u00ff", ".. ")
+                .list()
+                .ofMaxSize(4)
+                .map(names -> String.join("/", names));
+        Arbitrary<Boolean> deep = Arbitraries.frequency(Tuple.of(4, false), Tuple.of(1, true));
+        return Combinators.combine(path, deep).as(Change::new).list().ofMaxSize(40);
+    }
+
+    @Property
+    void addDoesWhatIsDocumented(
+            @ForAll("changes") List<Change> changes,
+            @ForAll @IntRange(min = 1, max = 6) int maxBelowOne,
+            @ForAll @IntRange(min = 1, max = 40) int maxChanges) {
+        ChangeSet set = new ChangeSet(maxBelowOne, maxChanges);
+        Model model = new Model(maxBelowOne, maxChanges);
+        for (Change change : changes) {
+            set.add(change.path(), change.deep());
+            model.add(change);
+            assertThat(content(set)).isEqualTo(model.changes);
+            assertThat(set.size()).isEqualTo(model.changes.size()).isLessThanOrEqualTo(maxChanges);
+        }
+        assertThat(set.isEmpty()).isEqualTo(changes.isEmpty());
+        assertThat(set.isEverything()).isEqualTo(model.covered(""));
+    }
+
+    @Property
+    void mergeDoesWhatIsDocumented(
+            @ForAll("changes") List<Change> first,
+            @ForAll("changes") List<Change> second,
+            @ForAll @IntRange(min = 1, max = 6) int maxBelowOne,
+            @ForAll @IntRange(min = 1, max = 40) int maxChanges) {
+        ChangeSet set = set(maxBelowOne, maxChanges, first);
+        Model model = model(maxBelowOne, maxChanges, first);
+        // The other set has bounds of its own: this one's have to hold all the same.
+        set.merge(set(FAR, second));
+        model.merge(model(FAR, FAR, second));
+        assertThat(content(set)).isEqualTo(model.changes);
+        assertThat(set.size()).isEqualTo(model.changes.size()).isLessThanOrEqualTo(maxChanges);
+    }
+
+    /** A directory that is changed itself and below, merged where its parent has just reached the bound. */
+    @Test
+    void countsRightWhenMergingMakesTheParentDeep() {
+        ChangeSet set = set(2, List.of(new Change("d/x", false), new Change("d/y", false)));
+        set.merge(set(2, List.of(new Change("d/z", false), new Change("d/z/1", false), new Change("d/z/2", true))));
+        assertThat(content(set)).isEqualTo(Map.of("d", true));
+        assertThat(set.size()).isEqualTo(1);
+    }
+
+    @Property
+    void theOrderOfAddingDoesNotMatter(
+            @ForAll("changes") List<Change> changes,
+            @ForAll @IntRange(min = 1, max = 6) int maxBelowOne,
+            @ForAll Random random) {
+        List<Change> shuffled = new ArrayList<>(changes);
+        Collections.shuffle(shuffled, random);
+        shuffled.addAll(changes.subList(0, changes.size() / 2));
+        assertThat(content(set(maxBelowOne, shuffled))).isEqualTo(content(set(maxBelowOne, changes)));
+    }
+
+    @Property
+    void mergingIsCommutative(
+            @ForAll("changes") List<Change> a,
+            @ForAll("changes") List<Change> b,
+            @ForAll @IntRange(min = 1, max = 6) int bound) {
+        assertThat(content(merged(set(bound, a), set(bound, b))))
+                .isEqualTo(content(merged(set(bound, b), set(bound, a))));
+    }
+
+    @Property
+    void mergingIsAssociative(
+            @ForAll("changes") List<Change> a,
+            @ForAll("changes") List<Change> b,
+            @ForAll("changes") List<Change> c,
+            @ForAll @IntRange(min = 1, max = 6) int bound) {
+        ChangeSet leftFirst = merged(merged(set(bound, a), set(bound, b)), set(bound, c));
+        ChangeSet rightFirst = merged(set(bound, a), merged(set(bound, b), set(bound, c)));
+        assertThat(content(leftFirst)).isEqualTo(content(rightFirst));
+        assertThat(leftFirst.size()).isEqualTo(rightFirst.size());
+    }
+
+    @Property
+    void mergingIsIdempotent(
+            @ForAll("changes") List<Change> a,
+            @ForAll("changes") List<Change> b,
+            @ForAll @IntRange(min = 1, max = 6) int maxBelowOne,
+            @ForAll @IntRange(min = 1, max = 40) int maxChanges) {
+        ChangeSet set = merged(set(maxBelowOne, maxChanges, a), set(maxBelowOne, maxChanges, b));
+        Map<String, Boolean> once = content(set);
+        set.merge(set(maxBelowOne, maxChanges, b));
+        set.merge(set);
+        assertThat(content(set)).isEqualTo(once);
+        assertThat(set.size()).isEqualTo(once.size());
+    }
+
+    @Property
+    void whateverTheBoundsAllThatWasAddedIsCovered(
+            @ForAll("changes") List<Change> a,
+            @ForAll("changes") List<Change> b,
+            @ForAll @IntRange(min = 1, max = 6) int maxBelowOne,
+            @ForAll @IntRange(min = 1, max = 10) int maxChanges) {
+        ChangeSet set = merged(set(maxBelowOne, maxChanges, a), set(maxBelowOne, maxChanges, b));
+        assertThat(set.size()).isLessThanOrEqualTo(maxChanges);
+        Model content = new Model(FAR, FAR);
+        content.changes.putAll(content(set));
+        assertThat(a).allMatch(content::covers);
+        assertThat(b).allMatch(content::covers);
+    }
+
+    @Property
+    void aDeepPathSwallowsWhatIsBelow(@ForAll("changes") List<Change> changes, @ForAll("changes") List<Change> below) {
+        ChangeSet set = set(FAR, changes);
+        set.add("a/b", true);
+        Map<String, Boolean> before = content(set);
+        assertThat(before.keySet()).noneMatch(path -> isBelow(path, "a/b"));
+        for (Change change : below) {
+            set.add(change.path().isEmpty() ? "a/b" : "a/b/" + change.path(), change.deep());
+        }
+        assertThat(content(set)).isEqualTo(before);
+        assertThat(set.size()).isEqualTo(before.size());
+    }
+
+    @Property
+    void smallSetsHaveTheSameKeyIfAndOnlyIfTheyAreTheSame(
+            @ForAll("changes") List<Change> a, @ForAll("changes") List<Change> b, @ForAll Random random) {
+        List<Change> few = a.subList(0, Math.min(16, a.size()));
+        List<Change> others = b.subList(0, Math.min(16, b.size()));
+        List<Change> shuffled = new ArrayList<>(few);
+        Collections.shuffle(shuffled, random);
+        ChangeSet set = set(FAR, few);
+        assertThat(set(FAR, shuffled).key()).isEqualTo(set.key());
+        ChangeSet other = set(FAR, others);
+        assertThat(other.key().equals(set.key())).isEqualTo(content(other).equals(content(set)));
+    }
+
+    @Test
+    void theKeyDoesNotDependOnHashCollisions() {
+        assertThat("Aa").hasSameHashCodeAs("BB");
+        List<Change> changes = List.of(new Change("Aa", false), new Change("BB", false));
+        List<Change> reversed = List.of(changes.get(1), changes.get(0));
+        assertThat(set(FAR, changes).key()).isEqualTo(set(FAR, reversed).key());
+    }
+
+    @Test
+    void theKeyOfALargeSetIsUnique() {
+        ChangeSet large = new ChangeSet();
+        for (int i = 0; i < 17; i++) {
+            large.add("f" + i, false);
+        }
+        Set<String> keys = new HashSet<>(
+                List.of(large.key(), large.key(), ChangeSet.ofEverything().key()));
+        assertThat(keys).hasSize(3);
+    }
+
+    @Property
+    void visitsADirectoryBeforeWhatIsBelowAndOnlyWhatLeadsToAChange(@ForAll("changes") List<Change> changes) {
+        ChangeSet set = set(FAR, changes);
+        Map<String, Boolean> seen = new LinkedHashMap<>();
+        set.visit((path, dirty, deep) -> {
+            if (!path.isEmpty()) {
+                assertThat(seen).containsKey(parent(path));
+            }
+            assertThat(deep && !dirty).isFalse();
+            seen.put(path, dirty);
+            return true;
+        });
+        assertThat(seen).containsKey("");
+        assertThat(seen.keySet())
+                .allMatch(path -> path.isEmpty()
+                        || content(set).keySet().stream().anyMatch(p -> p.equals(path) || isBelow(p, path)));
+    }
+
+    @Property
+    void doesNotGoOnBelowWhereTheVisitorStops(@ForAll("changes") List<Change> changes) {
+        List<String> seen = new ArrayList<>();
+        set(FAR, changes).visit((path, dirty, deep) -> {
+            seen.add(path);
+            return !path.equals("a");
+        });
+        assertThat(seen).noneMatch(path -> path.startsWith("a/"));
+    }
+
+    @Property
+    void mergingLeavesTheOtherSetAsItIsAndSharesNothingWithIt(
+            @ForAll("changes") List<Change> a,
+            @ForAll("changes") List<Change> b,
+            @ForAll("changes") List<Change> later,
+            @ForAll @IntRange(min = 1, max = 6) int bound) {
+        ChangeSet into = set(bound, a);
+        ChangeSet other = set(bound, b);
+        Map<String, Boolean> otherBefore = content(other);
+        into.merge(other);
+        assertThat(content(other)).isEqualTo(otherBefore);
+        Map<String, Boolean> intoBefore = content(into);
+        later.forEach(change -> other.add(change.path(), change.deep()));
+        assertThat(content(into)).isEqualTo(intoBefore);
+        Map<String, Boolean> otherAfter = content(other);
+        later.forEach(change -> into.add(change.path(), change.deep()));
+        into.add("", true);
+        assertThat(content(other)).isEqualTo(otherAfter);
+        assertThat(other.size()).isEqualTo(otherAfter.size());
+    }
+
+    @Test
+    void theShippedBoundsHold() {
+        ChangeSet oneDirectory = new ChangeSet();
+        for (int i = 0; i < ChangeSet.MAX_BELOW_ONE; i++) {
+            oneDirectory.add("d/" + i, false);
+        }
+        assertThat(oneDirectory.size()).isEqualTo(ChangeSet.MAX_BELOW_ONE);
+        oneDirectory.add("d/one more", false);
+        assertThat(content(oneDirectory)).isEqualTo(Map.of("d", true));
+
+        ChangeSet all = new ChangeSet();
+        for (int i = 0; i < ChangeSet.MAX_CHANGES; i++) {
+            all.add(i % 100 + "/" + i, false);
+        }
+        assertThat(all.size()).isEqualTo(ChangeSet.MAX_CHANGES);
+        all.add("one more", false);
+        assertThat(content(all)).isEqualTo(content(ChangeSet.ofEverything())).isEqualTo(Map.of("", true));
+        assertThat(all.isEverything()).isTrue();
+    }
+}

@@ -1,0 +1,72 @@
+package io.dromedary.push;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.apache.camel.CamelExecutionException;
+import org.apache.camel.RuntimeCamelException;
+import org.apache.camel.impl.DefaultCamelContext;
+import org.apache.camel.support.DefaultExchange;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RsyncExceptionTest {
+    private static final String REFUSAL = "ERROR: invalid file mode 00 for a/gone [receiver]";
+
+    @Test
+    void saysWhatRsyncSaid() {
+        RsyncException e = new RsyncException(10, "rsync: failed to connect to web1: Connection refused (111)");
+        assertThat(e).hasMessage("rsync: failed to connect to web1: Connection refused (111) (rsync exit code 10)");
+        assertThat(e.getExitCode()).isEqualTo(10);
+        assertThat(e.getMeaning()).isEqualTo(Meaning.AGAIN);
+        assertThat(new RsyncException(12, "")).hasMessage("rsync said nothing (rsync exit code 12)");
+    }
+
+    @Test
+    void aRefusedDeletionIsToldByCodeAndWords() {
+        assertThat(new RsyncException(2, REFUSAL).isDeletionRefused()).isTrue();
+        assertThat(new RsyncException(12, REFUSAL).isDeletionRefused()).isFalse();
+        assertThat(new RsyncException(2, "protocol version mismatch -- is your shell clean?").isDeletionRefused())
+                .isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "rsync error: protocol incompatibility (code 2) at flist.c(874) [Receiver=3.2.7]",
+                "file has vanished: \"/data/x\""
+            })
+    void aRefusedDeletionIsRecognisedThoughItsWordsWereLost(String words) {
+        assertThat(new RsyncException(2, words).isDeletionRefused()).isTrue();
+        assertThat(RsyncException.worthRepeating(new RsyncException(2, words))).isTrue();
+        assertThat(new RsyncException(12, words).isDeletionRefused()).isFalse();
+    }
+
+    @Test
+    void onlyWhatMayWellSucceedTheSecondTimeIsRepeatedAtOnce() {
+        assertThat(RsyncException.worthRepeating(new RsyncException(23, "x"))).isTrue();
+        assertThat(RsyncException.worthRepeating(new RsyncException(2, REFUSAL)))
+                .isTrue();
+        for (int exitCode : new int[] {1, 5, 10, 12, 20, 25, 30, 35, 137, 255}) {
+            assertThat(RsyncException.worthRepeating(new RsyncException(exitCode, "x")))
+                    .as("exit code %d", exitCode)
+                    .isFalse();
+        }
+        assertThat(RsyncException.worthRepeating(new IllegalStateException("x")))
+                .isFalse();
+        assertThat(RsyncException.worthRepeating(null)).isFalse();
+    }
+
+    @Test
+    void isFoundInWhatCamelWrapsAroundIt() {
+        RsyncException inner = new RsyncException(23, "x");
+        Exception wrapped = new CamelExecutionException(
+                "push", new DefaultExchange(new DefaultCamelContext()), new RuntimeCamelException(inner));
+        assertThat(RsyncException.in(wrapped)).isSameAs(inner);
+        assertThat(RsyncException.in(inner)).isSameAs(inner);
+        assertThat(RsyncException.worthRepeating(wrapped)).isTrue();
+        Exception other = new IllegalStateException("x");
+        assertThat(RsyncException.in(other)).isSameAs(other);
+    }
+}
