@@ -15,7 +15,8 @@ public final class Mirror {
     private String excludeRegex;
     private Excludes excludes;
     private Mirrors mirrors;
-    private Stat root;
+    private volatile Stat root;
+    private volatile long lastEvent = System.nanoTime();
 
     public void setId(String id) {
         this.id = id;
@@ -59,9 +60,27 @@ public final class Mirror {
         if (!now.isSameFile(root)) {
             return "source " + source
                     + " is another directory than at the start, unmounted or replaced; it goes on when"
-                    + " that one is back, restart if this one is right";
+                    + " that one is back; if this one is right: dromedary resume REMOTE";
         }
         return null;
+    }
+
+    /** A person says that the directory which is there now is the right one. */
+    public void accept() {
+        Stat now = root();
+        if (now != null && now.isDirectory()) {
+            root = now;
+        }
+    }
+
+    /** The watch has told of something. */
+    public void seen() {
+        lastEvent = System.nanoTime();
+    }
+
+    /** When the watch last told of something, by {@link System#nanoTime}. */
+    public long lastEvent() {
+        return lastEvent;
     }
 
     private Stat root() {

@@ -11,6 +11,8 @@ import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.apache.camel.Body;
 import org.apache.camel.Header;
@@ -36,6 +38,10 @@ public final class Guard {
     private RsyncProcess rsyncProcess;
     private String command;
     private int maxDelete;
+    /** By remote, how many deletions a full sync was stopped for, and how many a person has allowed. */
+    private final Map<String, Integer> refused = new ConcurrentHashMap<>();
+
+    private final Map<String, Integer> allowed = new ConcurrentHashMap<>();
 
     public void setStateDir(String stateDir) {
         this.marks = Path.of(stateDir).toAbsolutePath().normalize().resolve("mirrors");
@@ -65,6 +71,7 @@ public final class Guard {
     /** Called with each message of a watch: a source that is empty after an event was emptied by it. */
     public void seen(@Header("mirror") String mirrorId) throws IOException {
         Mirror mirror = mirrors.mirror(mirrorId);
+        mirror.seen();
         Path mark = marks.resolve(mirrorId);
         if (mirror.problem() == null && isEmpty(mirror) && Files.exists(mark)) {
             Files.delete(mark);
@@ -84,14 +91,33 @@ public final class Guard {
             fill(mark);
         } else if (batch.isEverything() && Files.exists(mark)) {
             throw new HaltedException("source " + mirror.source() + " is empty and no event emptied it: is a mount"
-                    + " missing? If this is right, delete " + mark);
+                    + " missing? If this is right: dromedary resume " + remoteId);
         }
         if (batch.isEverything() && remote.delete() && maxDelete < Integer.MAX_VALUE) {
             int deletions = deletions(remote, batch);
-            if (deletions > maxDelete) {
+            if (deletions > Math.max(maxDelete, allowed.getOrDefault(remoteId, 0))) {
+                refused.put(remoteId, deletions);
                 throw new HaltedException("a full sync would delete " + deletions + " entries, max-delete is "
-                        + maxDelete + "; if this is right, restart with a higher one");
+                        + maxDelete + "; if this is right: dromedary resume " + remoteId);
             }
+            if (deletions <= maxDelete) {
+                allowed.remove(remoteId);
+            }
+            refused.remove(remoteId);
+        }
+    }
+
+    /** A person says that what halts this remote is right: the next full sync does it. */
+    public void allow(String remoteId) throws IOException {
+        Remote remote = mirrors.remote(remoteId);
+        Mirror mirror = remote.mirror();
+        mirror.accept();
+        if (mirror.problem() == null && isEmpty(mirror)) {
+            Files.deleteIfExists(marks.resolve(mirror.id()));
+        }
+        Integer deletions = refused.get(remoteId);
+        if (deletions != null) {
+            allowed.put(remoteId, deletions);
         }
     }
 

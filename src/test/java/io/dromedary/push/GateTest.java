@@ -230,7 +230,8 @@ class GateTest {
     }
 
     private ChangeSet pushed(String key) {
-        return gate.pushed(aggregate.ended(key));
+        Batch again = gate.pushed(aggregate.ended(key));
+        return again == null ? null : again.changes();
     }
 
     private void failed(String key, Exception cause) {
@@ -589,11 +590,11 @@ class GateTest {
         if (exchange.getProperty(Exchange.EXCEPTION_CAUGHT) != null) {
             gate.failed(exchange);
         } else {
-            ChangeSet again = gate.pushed(exchange);
+            Batch again = gate.pushed(exchange);
             if (again != null) {
                 live(
                         exchange.getMessage().getHeader("remote", String.class),
-                        paths(again).toArray(String[]::new));
+                        paths(again.changes()).toArray(String[]::new));
             }
         }
         return true;
