@@ -84,4 +84,10 @@ public final class FileWatchEvent {
         }
         return changes;
     }
+
+    /** The changes of several events as one set. */
+    public ChangeSet merge(ChangeSet waiting, ChangeSet arrived) {
+        waiting.merge(arrived);
+        return waiting;
+    }
 }
