@@ -62,6 +62,10 @@ class KillIT {
         daemons.forEach(RsyncDaemon::close);
     }
 
+    private RsyncDaemon slow() {
+        return daemons.get(1);
+    }
+
     private RsyncDaemon sick() {
         return daemons.get(2);
     }
@@ -103,6 +107,12 @@ class KillIT {
                 if (random.nextBoolean()) {
                     sick().stop();
                 }
+                boolean hangs = random.nextBoolean();
+                if (hangs) {
+                    // What is on its way there now does not arrive before the kill.
+                    churn.run(20);
+                    slow().suspend();
+                }
                 Path beside = Files.createDirectory(source.resolve("b" + (kill + 1)));
                 Churn another = new Churn(beside, random.nextLong()).pace(300);
                 Thread churning = new Thread(() -> another.run(SOON), "churn");
@@ -119,6 +129,9 @@ class KillIT {
                 } finally {
                     churning.interrupt();
                     churning.join();
+                    if (hangs) {
+                        slow().resume();
+                    }
                 }
                 if (random.nextBoolean()) {
                     sick().stop();

@@ -130,8 +130,8 @@ class RsyncProcessIT {
     void slowRsyncIsLeftAlone() throws Exception {
         Path large = largeFile();
         Path copy = Files.createDirectory(directory.resolve("copy"));
-        // Eight seconds under a limit of two.
-        run("rsync", "-a", "--timeout=1", "--bwlimit=512", large.toString(), copy + "/");
+        // Eight seconds under a limit of six.
+        run("rsync", "-a", "--timeout=3", "--bwlimit=512", large.toString(), copy + "/");
         assertThat(copy.resolve("large")).hasSameBinaryContentAs(large);
     }
 
