@@ -15,6 +15,7 @@ final class Libc {
     static final int AT_FDCWD = -100;
     static final int AT_SYMLINK_NOFOLLOW = 0x100;
     static final long UTIME_OMIT = (1L << 30) - 2;
+    static final int SIGKILL = 9;
     static final int SIGCONT = 18;
     static final int SIGSTOP = 19;
 
