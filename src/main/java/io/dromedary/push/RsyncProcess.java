@@ -123,7 +123,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             Output output = new Output(process.getInputStream(), kept, "rsync-stdout");
             feed(process, command.getInput());
             int exitCode = exitCode(process, command.getArgs());
-            output.join();
+            if (!output.join() && kept > KEPT) {
+                throw new RsyncException(30, "rsync has not told all");
+            }
             errors.join();
             if (closed && Meaning.of(exitCode) != Meaning.DONE) {
                 throw new RsyncException(exitCode, "stopped");
@@ -323,12 +325,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     /** The end of one of rsync's streams, read by a thread of its own so that rsync never waits for us. */
     private static final class Output {
         private final Thread reader;
-<<<<<<< HEAD
         private final int most;
-        private byte[] kept = new byte[0];
-=======
         private volatile byte[] kept = new byte[0];
->>>>>>> 9852eaafb9d4f015dc2dbc85377ac2eb77637046
 
         Output(InputStream stream, int most, String name) {
             this.most = most;
@@ -355,9 +353,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             kept = bytes.toByteArray();
         }
 
-        /** What rsync has started and left behind, an ssh that serves further connections, may never close the stream. */
-        void join() throws InterruptedException {
+        /** What rsync has started and left behind, an ssh that serves further connections, may never close the stream: whether it has ended. */
+        boolean join() throws InterruptedException {
             reader.join(AFTER_END);
+            return !reader.isAlive();
         }
 
         String text() {
