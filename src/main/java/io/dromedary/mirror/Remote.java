@@ -165,6 +165,11 @@ public final class Remote {
         return target;
     }
 
+    /** Whether the other end is told of the timeout too, and is a daemon. */
+    public boolean timesOutFar() {
+        return timeout > 0 && target.kind() == Target.Kind.DAEMON;
+    }
+
     public boolean delete() {
         return delete;
     }
