@@ -64,6 +64,16 @@ public final class Batch {
         return Math.max(0, changes.size() - failedBefore);
     }
 
+    /** Some of its changes, to be pushed once more: what it is kept in goes over to them, for a kill in between. */
+    Batch again(ChangeSet some, long oldest) {
+        Batch again = new Batch();
+        again.repeat(some);
+        again.sinceNanos(oldest);
+        again.files.addAll(files);
+        files.clear();
+        return again;
+    }
+
     /** Marks it as coming from the fail queue: it may try a remote that is down. */
     void redelivered() {
         redelivery = true;

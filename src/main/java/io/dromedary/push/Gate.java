@@ -201,21 +201,24 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         Batch again = null;
         Push push;
         synchronized (this) {
-            failQueue.through(remote, batch);
             State state = lane.state;
             if (lane == state.live && lane.overlapped) {
-                Batch once = state.full.inFlight ? state.again : (again = new Batch());
-                if (once.changes().isEmpty() || batch.sinceNanos() - once.sinceNanos() < 0) {
-                    once.sinceNanos(batch.sinceNanos());
+                if (state.full.inFlight) {
+                    if (state.again.changes().isEmpty() || batch.sinceNanos() - state.again.sinceNanos() < 0) {
+                        state.again.sinceNanos(batch.sinceNanos());
+                    }
+                    state.again.repeat(batch.changes());
+                } else {
+                    again = batch.again(batch.changes(), batch.sinceNanos());
                 }
-                once.repeat(batch.changes());
-            } else if (lane == state.full) {
-                again = state.again.changes().isEmpty() ? null : state.again;
+            } else if (lane == state.full && !state.again.changes().isEmpty()) {
+                again = batch.again(state.again.changes(), state.again.sinceNanos());
                 state.again = new Batch();
             }
             if (again != null) {
                 state.returning.add(again);
             }
+            failQueue.through(remote, batch);
             if (state.tries > 0) {
                 String now = state.down ? "up again" : "all changes are through";
                 LOG.info("{}: {} after {} failed tries", remote, now, state.tries);

@@ -5,15 +5,14 @@ import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
+import io.dromedary.push.Difference;
 import io.dromedary.push.FailQueue;
 import io.dromedary.push.FailQueue.Failure;
 import io.dromedary.push.Gate;
 import io.dromedary.push.Gate.Progress;
 import io.dromedary.push.Guard;
 import io.dromedary.push.RsyncCalls;
-import io.dromedary.push.RsyncCalls.Call;
 import io.dromedary.push.RsyncException;
-import io.dromedary.push.RsyncProcess;
 import io.dromedary.watch.InotifyConsumer;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -21,8 +20,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.apache.camel.ExchangeException;
 import org.apache.camel.Header;
 import org.apache.camel.util.json.JsonArray;
@@ -33,14 +31,8 @@ import org.apache.camel.util.json.JsonObject;
  * result is JSON. What is not known or not possible is a {@link Refusal}.
  */
 public final class Steering {
-    /** Of one file of the fail queue; the rest is counted. */
+    /** Of one file of the fail queue, or of the differences of a remote; the rest is counted. */
     private static final int MOST_PATHS = 1000;
-
-    /** rsync(1), "--itemize-changes"; the name follows. */
-    private static final Pattern DIFFERENCE = Pattern.compile("(\\*deleting  |[<>ch.][fdLDS][^ ]{9}) (.+)");
-
-    /** How rsync writes a byte of a name that is not printable ASCII. */
-    private static final Pattern ESCAPED = Pattern.compile("\\\\#(\\d{3})");
 
     /** file-watch cannot be asked how far it is: after this long without an event it is taken to be done. */
     private static final long QUIET = TimeUnit.SECONDS.toNanos(1);
@@ -51,9 +43,7 @@ public final class Steering {
     private Guard guard;
     private FailQueue failQueue;
     private RsyncCalls rsyncCalls;
-    private RsyncProcess rsyncProcess;
     private Status status;
-    private String command;
 
     public void setMirrors(Mirrors mirrors) {
         this.mirrors = mirrors;
@@ -75,17 +65,8 @@ public final class Steering {
         this.rsyncCalls = rsyncCalls;
     }
 
-    public void setRsyncProcess(RsyncProcess rsyncProcess) {
-        this.rsyncProcess = rsyncProcess;
-    }
-
     public void setStatus(Status status) {
         this.status = status;
-    }
-
-    /** The rsync to run. */
-    public void setCommand(String command) {
-        this.command = command;
     }
 
     /** The answer to a request that is refused. */
@@ -271,32 +252,25 @@ public final class Steering {
         one.put("mirror", remote.mirror().id());
         one.put("remote", remote.id());
         JsonArray differences = new JsonArray();
-        try {
-            for (Call call : rsyncCalls.callsFor(remote, ChangeSet.ofEverything())) {
-                List<String> arguments = new ArrayList<>(call.arguments());
-                arguments.add(0, "--out-format=%i %n");
-                String said = rsyncProcess.dryRun(command, new Call(arguments, call.input()));
-                said.lines().forEach(line -> {
-                    Matcher difference = DIFFERENCE.matcher(line);
-                    if (difference.matches()) {
-                        JsonObject entry = new JsonObject();
-                        entry.put("change", difference.group(1).strip());
-                        entry.put("path", readable(difference.group(2)));
-                        differences.add(entry);
-                    }
-                });
-            }
+        try (Stream<Difference> all = rsyncCalls.differences(remote, ChangeSet.ofEverything())) {
+            all.forEach(difference -> {
+                if (differences.size() == MOST_PATHS) {
+                    one.merge("more", 1, (sum, plus) -> (Integer) sum + (Integer) plus);
+                    return;
+                }
+                JsonObject entry = new JsonObject();
+                entry.put("change", difference.itemized());
+                entry.put(
+                        "path",
+                        ByteString.readable(difference.path())
+                                + (difference.directory() && !difference.path().isEmpty() ? "/" : ""));
+                differences.add(entry);
+            });
         } catch (RsyncException e) {
             one.put("error", e.getMessage());
         }
         one.put("differences", differences);
         return one;
-    }
-
-    private static String readable(String name) {
-        String bytes = ESCAPED.matcher(name)
-                .replaceAll(octal -> Matcher.quoteReplacement(Character.toString(Integer.parseInt(octal.group(1), 8))));
-        return ByteString.readable(bytes);
     }
 
     private Collection<Remote> chosen(String mirror, String remote) {
