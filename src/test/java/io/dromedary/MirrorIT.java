@@ -19,7 +19,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -282,6 +285,57 @@ class MirrorIT {
             Files.writeString(copy.resolve("extra"), "theirs");
             write("meanwhile", "live");
             Trees.awaitEqual(source, copy, SOON);
+        }
+    }
+
+    /** As file-watch's losses are: what comes out of one error handler shares that one's marks, and Camel drops what is in two. */
+    @Test
+    void whatAnErrorHandlerSendsGoesToTheFailQueueAsAllElse() throws IOException {
+        write("file", "text");
+        RsyncDaemon daemon = new RsyncDaemon();
+        List<Path> copies = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            copies.add(target("copy" + i));
+            daemon.module("m" + i, copies.get(i));
+        }
+        try (daemon) {
+            daemon.start();
+            Path conf = configuration(
+                    "dromedary.full-sync.initial=false",
+                    IntStream.range(0, 8)
+                            .mapToObj(i -> remote("copy" + i, daemon.url("m" + i)))
+                            .toArray(String[]::new));
+            Files.writeString(
+                    conf.resolve("routes/failing.camel.yaml"),
+                    """
+                    - onException:
+                        exception: [java.lang.IllegalStateException]
+                        handled:
+                          constant: "true"
+                        steps:
+                          - to: direct:full-sync
+                    - route:
+                        id: failing
+                        from:
+                          uri: timer:failing
+                          parameters:
+                            repeatCount: 1
+                          steps:
+                            - throwException:
+                                exceptionType: java.lang.IllegalStateException
+                                message: once
+                    """);
+            daemon.stop();
+            try (DromedaryProcess dromedary = run(conf)) {
+                for (int i = 0; i < 8; i++) {
+                    dromedary.awaitLine("copy" + i + ": down", START);
+                }
+                daemon.start();
+                for (Path copy : copies) {
+                    Trees.awaitEqual(source, copy, SOON);
+                }
+                await().atMost(SOON).untilAsserted(() -> assertThat(pending()).isEmpty());
+            }
         }
     }
 

@@ -3,6 +3,7 @@ package io.dromedary.push;
 import io.dromedary.change.ChangeSet;
 import org.apache.camel.AggregationStrategy;
 import org.apache.camel.Exchange;
+import org.apache.camel.support.DefaultExchange;
 
 /**
  * The aggregate of each remote: merges what arrives, new changes or batches that are redelivered, into the next batch,
@@ -21,9 +22,12 @@ public final class BatchStrategy implements AggregationStrategy {
         Object body = arrived.getMessage().getBody();
         Exchange result = waiting;
         if (waiting == null) {
-            // The first set is shared with the other branches of the multicast: never merged into, only copied.
-            arrived.getMessage().setBody(new Batch());
-            result = arrived;
+            // A push is a message of its own: one that came out of an error handler would otherwise carry its marks on,
+            // and Camel would stop it half way. And the set is shared with the other branches of the multicast.
+            result = new DefaultExchange(arrived.getContext());
+            result.getMessage().setHeader("remote", remote);
+            result.getMessage().setHeader("lane", arrived.getMessage().getHeader("lane"));
+            result.getMessage().setBody(new Batch());
         }
         Batch batch = result.getMessage().getBody(Batch.class);
         if (body instanceof Batch redelivered) {

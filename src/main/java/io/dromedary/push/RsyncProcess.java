@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -31,7 +32,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Runs one rsync for the {@code exec} component: the list on its stdin, no shell, no more than {@value #KEPT} bytes of
- * its words kept, and nothing of it left behind.
+ * its words kept (but for a list of differences), and nothing of it left behind.
  *
  * <p>Camel's own executor keeps all output, ends only the direct child at a time-out and cannot set the environment,
  * which decides the language rsync's errors come in.
@@ -96,6 +97,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     @Override
     public ExecResult execute(ExecCommand command) {
+        return execute(command, KEPT);
+    }
+
+    private ExecResult execute(ExecCommand command, int kept) {
         List<String> line = new ArrayList<>();
         line.add(command.getExecutable());
         line.addAll(command.getArgs());
@@ -114,8 +119,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             if (closed) {
                 end(List.of(process));
             }
-            Output errors = new Output(process.getErrorStream(), "rsync-stderr");
-            Output output = new Output(process.getInputStream(), "rsync-stdout");
+            Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr");
+            Output output = new Output(process.getInputStream(), kept, "rsync-stdout");
             feed(process, command.getInput());
             int exitCode = exitCode(process, command.getArgs());
             output.join();
@@ -215,12 +220,29 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     /** What a call would do, in the words of rsync's statistics. */
     public String dryRun(String command, Call call) {
+        return dryRun(command, call, KEPT);
+    }
+
+    /**
+     * What a call would send and delete, entry by entry and completely, about 100 bytes of heap each: on an initial sync
+     * that is the whole tree.
+     */
+    Stream<Difference> differences(String command, Call call) {
+        List<String> arguments = new ArrayList<>(call.arguments());
+        arguments.add(0, Difference.FORMAT);
+        return dryRun(command, new Call(arguments, call.input()), Integer.MAX_VALUE)
+                .lines()
+                .map(Difference::parse)
+                .filter(Objects::nonNull);
+    }
+
+    private String dryRun(String command, Call call, int kept) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, "--dry-run");
         ExecCommand dry = new ExecCommand(
                 command, arguments, null, 0L, Set.of(), new ByteArrayInputStream(call.input()), null, false, null);
         try {
-            return new String(execute(dry).getStdout().readAllBytes(), StandardCharsets.UTF_8);
+            return new String(execute(dry, kept).getStdout().readAllBytes(), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {
             throw new UncheckedIOException(e.getMessage(), e);
         }
@@ -301,9 +323,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     /** The end of one of rsync's streams, read by a thread of its own so that rsync never waits for us. */
     private static final class Output {
         private final Thread reader;
+        private final int most;
         private volatile byte[] kept = new byte[0];
 
-        Output(InputStream stream, String name) {
+        Output(InputStream stream, int most, String name) {
+            this.most = most;
             reader = new Thread(() -> read(stream), name);
             reader.setDaemon(true);
             reader.start();
@@ -315,10 +339,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             try (stream) {
                 for (int n = stream.read(buffer); n >= 0; n = stream.read(buffer)) {
                     bytes.write(buffer, 0, n);
-                    if (bytes.size() > 2 * KEPT) {
+                    if (bytes.size() / 2 > most) {
                         byte[] all = bytes.toByteArray();
                         bytes.reset();
-                        bytes.write(all, all.length - KEPT, KEPT);
+                        bytes.write(all, all.length - most, most);
                     }
                 }
             } catch (IOException closed) {

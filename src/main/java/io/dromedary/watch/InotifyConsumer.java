@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
 public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.watch");
 
-    private static final Path SYSCTLS = Path.of("/proc/sys/fs/inotify");
+    static final Path SYSCTLS = Path.of("/proc/sys/fs/inotify");
     private static final int ROOT_GONE =
             InotifyEvent.DELETE_SELF | InotifyEvent.MOVE_SELF | InotifyEvent.UNMOUNT | InotifyEvent.IGNORED;
 
