@@ -8,6 +8,7 @@ import io.dromedary.posix.Stat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 
 /** One watched tree: what the watch Kamelet's parameters say of it, known by the id of the route it stands in. */
 public final class Mirror {
@@ -18,6 +19,8 @@ public final class Mirror {
     private Excludes excludes;
     private Mirrors mirrors;
     private volatile Stat root;
+    private volatile boolean mounted;
+    private volatile boolean filled;
     private volatile long lastEvent = System.nanoTime();
 
     public void setId(String id) {
@@ -53,7 +56,47 @@ public final class Mirror {
             throw new IllegalArgumentException("mirror " + id + ": source " + source + " cannot be read");
         }
         excludes = Excludes.of(exclude, excludeRegex);
+        accept();
         mirrors.add(this);
+    }
+
+    /** Whether nothing is in the source now; a source that is gone counts as empty. */
+    public boolean isEmpty() {
+        // No more than the first entry is read: this comes with each push, and a root may hold very many.
+        try (Stream<Path> entries = Files.list(source)) {
+            boolean empty = entries.findAny().isEmpty();
+            filled |= !empty;
+            return empty;
+        } catch (IOException e) {
+            return true;
+        }
+    }
+
+    /** Whether this run has ever found anything in the source. */
+    public boolean wasFilled() {
+        return filled;
+    }
+
+    /** Whether the source is where a file system is mounted. */
+    public boolean isMountPoint() {
+        return LibC.isMountPoint(ByteString.of(source.toString()) + "/.");
+    }
+
+    /** Takes the directory that is now at the source's place, if there is one, for the right one from now on. */
+    public void accept() {
+        Stat now = root();
+        if (now == null || !now.isDirectory()) {
+            return;
+        }
+        root = now;
+        mounted = isMountPoint();
+        filled = false;
+        isEmpty();
+    }
+
+    /** Whether a file system was mounted at the source when its directory was taken for the right one. */
+    public boolean wasMountPoint() {
+        return mounted;
     }
 
     /** Why nothing may be pushed from the source now, in one line; null when it is the directory it was at the start. */
@@ -68,14 +111,6 @@ public final class Mirror {
                     + " that one is back; if this one is right: dromedary resume REMOTE";
         }
         return null;
-    }
-
-    /** A person says that the directory which is there now is the right one. */
-    public void accept() {
-        Stat now = root();
-        if (now != null && now.isDirectory()) {
-            root = now;
-        }
     }
 
     /** The watch has told of something. */

@@ -32,6 +32,7 @@ public final class LibC {
     private static final int AT_NO_AUTOMOUNT = 0x800;
     private static final int STATX_BASIC_STATS = 0x7ff;
     private static final int STATX_SIZE = 256;
+    private static final long STATX_ATTR_MOUNT_ROOT = 0x2000;
 
     private static final boolean OWN_OPEN_FLAGS =
             Platform.ARCH.startsWith("arm") || Platform.ARCH.startsWith("aarch64") || Platform.ARCH.startsWith("ppc");
@@ -206,6 +207,13 @@ public final class LibC {
                 statx.getLong(40),
                 statx.getLong(112),
                 statx.getInt(120));
+    }
+
+    /** Whether a file system is mounted just here; false also when the system, Linux before 5.8, does not tell. */
+    public static boolean isMountPoint(String absolutePath) {
+        byte[] result = new byte[STATX_SIZE];
+        return statx(AT_FDCWD, bytes(absolutePath), AT_NO_AUTOMOUNT, STATX_BASIC_STATS, result) == 0
+                && (ByteBuffer.wrap(result).order(ByteOrder.nativeOrder()).getLong(8) & STATX_ATTR_MOUNT_ROOT) != 0;
     }
 
     /**
