@@ -65,10 +65,13 @@ class UnprivilegedIT {
         mode(closed, "rwx------");
 
         Configuration configuration = new Configuration(home, source).remote("r", copy.toString());
-        String[] arguments = configuration.arguments();
+        List<String> command = new ArrayList<>(AS_NOBODY);
+        command.add(launcher.toString());
+        command.addAll(List.of(configuration.arguments()));
         mode(home.resolve("conf"), "rwxr-xr-x");
         Map<String, String> environment = Map.of("LC_ALL", "C", "LANG", "C", "HOME", home.toString());
-        try (DromedaryProcess dromedary = DromedaryProcess.startBy(AS_NOBODY, home, environment, arguments)) {
+        try (DromedaryProcess dromedary =
+                DromedaryProcess.startOther(home, environment, command.toArray(String[]::new))) {
             dromedary.awaitLine("r: some changes did not go through: .*Permission denied", START);
             assertThat(copy.resolve("open")).hasContent("text");
             assertThat(configuration.owed("r")).contains("tree .");

@@ -3,6 +3,7 @@ package io.dromedary.mirror;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
 import io.dromedary.posix.LibC;
+import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -46,7 +47,11 @@ public final class Mirror {
         if (!Files.isDirectory(source)) {
             throw new IllegalArgumentException("mirror " + id + ": source " + source + " is not a directory");
         }
-        if (!Files.isReadable(source) || !Files.isExecutable(source)) {
+        // Tried, not asked: access(2) knows nothing of the capabilities that a service has in place of root's rights.
+        try {
+            Files.newDirectoryStream(source).close();
+            root = root();
+        } catch (IOException | PosixException e) {
             throw new IllegalArgumentException("mirror " + id + ": source " + source + " cannot be read");
         }
         excludes = Excludes.of(exclude, excludeRegex);

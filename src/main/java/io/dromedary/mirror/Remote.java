@@ -1,6 +1,7 @@
 package io.dromedary.mirror;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -101,7 +102,10 @@ public final class Remote {
     }
 
     private void checkPasswordFile() throws IOException {
-        if (!Files.isRegularFile(passwordFile) || !Files.isReadable(passwordFile)) {
+        // Tried, not asked: access(2) knows nothing of the capabilities that a service has in place of root's rights.
+        try (InputStream in = Files.newInputStream(passwordFile)) {
+            in.read();
+        } catch (IOException e) {
             throw new IllegalArgumentException(
                     "remote " + id + ": password file " + passwordFile + " is missing or cannot be read");
         }
@@ -159,6 +163,11 @@ public final class Remote {
 
     public Target target() {
         return target;
+    }
+
+    /** Whether the other end is told of the timeout too, and is a daemon. */
+    public boolean timesOutFar() {
+        return timeout > 0 && target.kind() == Target.Kind.DAEMON;
     }
 
     public boolean delete() {

@@ -41,6 +41,9 @@ public final class LibC {
     private static final int O_NOFOLLOW = OWN_OPEN_FLAGS ? 0x8000 : 0x20000;
     private static final int O_DIRECTORY = OWN_OPEN_FLAGS ? 0x4000 : 0x10000;
 
+    private static final int AF_UNIX = 1;
+    private static final int SOCK_DGRAM = 2;
+
     private static final int F_SETSIG = 10;
     private static final int F_SETLEASE = 1024;
     private static final int F_RDLCK = 0;
@@ -94,6 +97,11 @@ public final class LibC {
     private static native int fcntl(int fd, int command, long argument);
 
     private static native int statx(int directory, byte[] path, int flags, int mask, byte[] result);
+
+    private static native int socket(int domain, int type, int protocol);
+
+    private static native long sendto(
+            int fd, byte[] message, long length, int flags, byte[] address, int addressLength);
 
     private static native String strerror(int errno);
 
@@ -261,6 +269,28 @@ public final class LibC {
             }
             fcntl(fd, F_SETLEASE, F_UNLCK);
             return false;
+        } finally {
+            close(fd);
+        }
+    }
+
+    /**
+     * Sends one datagram to a unix socket, for which Java has stream sockets only; see {@code unix(7)}.
+     *
+     * @param socket its path; one that starts with {@code @} is not in the file system but in the abstract namespace
+     */
+    public static void sendDatagram(String socket, byte[] message) {
+        byte[] path = ByteString.bytes(socket);
+        ByteBuffer address = ByteBuffer.allocate(Short.BYTES + path.length).order(ByteOrder.nativeOrder());
+        address.putShort((short) AF_UNIX).put(path);
+        if (socket.startsWith("@")) {
+            address.put(Short.BYTES, (byte) 0);
+        }
+        int fd = checked("socket", socket(AF_UNIX, SOCK_DGRAM | O_CLOEXEC, 0));
+        try {
+            if (sendto(fd, message, message.length, 0, address.array(), address.capacity()) < 0) {
+                throw new PosixException(ByteString.readable(socket), Native.getLastError());
+            }
         } finally {
             close(fd);
         }

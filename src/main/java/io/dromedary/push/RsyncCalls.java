@@ -51,6 +51,15 @@ public final class RsyncCalls {
 
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
 
+    /**
+     * What no receiver works on for so long that it would need signs of life. With {@code --timeout} a daemon sends one
+     * small packet more at the start, and without TCP_NODELAY at its end holds the next for 40 ms (docs/performance.md):
+     * a small push asks for none. This end of it keeps its time limit.
+     */
+    private static final int SMALL_PATHS = 100;
+
+    private static final long SMALL_BYTES = 1 << 20;
+
     /** Deletions one call is told of by rules. */
     private static final int MAX_RULED = 200;
 
@@ -126,6 +135,9 @@ public final class RsyncCalls {
             }
         }
         options.add(missing);
+        if (remote.timesOutFar() && sorted.present.size() <= SMALL_PATHS && sorted.bytes <= SMALL_BYTES) {
+            options.add("--remote-option=--timeout=0");
+        }
         add(calls, remote, sorted.present, options.toArray(String[]::new));
         addDeep(calls, remote, sorted, changes);
         addRoot(calls, remote, sorted, rootDone);
@@ -338,6 +350,8 @@ public final class RsyncCalls {
         final List<String> gone = new ArrayList<>();
         final List<String> deep = new ArrayList<>();
         boolean rootChanged;
+        /** In the files that are present. */
+        long bytes;
 
         Sorted(String root, Excludes excludes) {
             this.root = root;
@@ -368,6 +382,7 @@ public final class RsyncCalls {
                     }
                 } else {
                     present.add(path);
+                    bytes += stat.size();
                 }
                 return false;
             }

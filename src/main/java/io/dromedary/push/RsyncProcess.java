@@ -123,7 +123,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             Output output = new Output(process.getInputStream(), kept, "rsync-stdout");
             feed(process, command.getInput());
             int exitCode = exitCode(process, command.getArgs());
-            output.join();
+            if (!output.join() && kept > KEPT) {
+                throw new RsyncException(30, "rsync has not told all");
+            }
             errors.join();
             if (closed && Meaning.of(exitCode) != Meaning.DONE) {
                 throw new RsyncException(exitCode, "stopped");
@@ -351,9 +353,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             kept = bytes.toByteArray();
         }
 
-        /** What rsync has started and left behind, an ssh that serves further connections, may never close the stream. */
-        void join() throws InterruptedException {
+        /** What rsync has started and left behind, an ssh that serves further connections, may never close the stream: whether it has ended. */
+        boolean join() throws InterruptedException {
             reader.join(AFTER_END);
+            return !reader.isAlive();
         }
 
         String text() {

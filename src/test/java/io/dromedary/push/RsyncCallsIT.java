@@ -843,6 +843,21 @@ class RsyncCallsIT {
     }
 
     @Test
+    void onlyASmallPushLeavesTheDaemonWithoutATimeout() throws IOException {
+        write("small", "text");
+        write("d/file", "text");
+        files.create("large", new byte[(1 << 20) + 1]);
+        assertThat(farTimeoutOff(pushEntries("small", "d"))).isEqualTo(where == Where.DAEMON);
+        assertThat(farTimeoutOff(pushEntries("small", "large"))).isFalse();
+        assertThat(farTimeoutOff(pushTree("d"))).isFalse();
+        assertSame();
+    }
+
+    private static boolean farTimeoutOff(List<RsyncCalls.Call> calls) {
+        return calls.stream().anyMatch(call -> call.arguments().contains("--remote-option=--timeout=0"));
+    }
+
+    @Test
     void longListsAreSplit() throws IOException {
         mirror("", true, 3, "");
         for (int i = 0; i < 8; i++) {

@@ -61,17 +61,8 @@ public final class DromedaryProcess implements AutoCloseable {
         return new DromedaryProcess(directory, environment, command);
     }
 
-    /** As another user: by a program that takes the command to run behind its own arguments, {@code setpriv --reuid=…}. */
-    public static DromedaryProcess startBy(
-            List<String> prefix, Path directory, Map<String, String> environment, String... arguments) {
-        List<String> command = new ArrayList<>(prefix);
-        command.add(PROJECT.resolve("bin/dromedary").toString());
-        command.addAll(List.of(arguments));
-        return new DromedaryProcess(directory, environment, command);
-    }
-
-    /** Another program in its place, for the test of this class. */
-    static DromedaryProcess startOther(Path directory, Map<String, String> environment, String... command) {
+    /** Another program in its place: an installed one, or any, for the test of this class. */
+    public static DromedaryProcess startOther(Path directory, Map<String, String> environment, String... command) {
         return new DromedaryProcess(directory, environment, List.of(command));
     }
 
