@@ -2,14 +2,18 @@ package io.dromedary;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.dromedary.testbed.Command;
 import io.dromedary.testbed.DromedaryProcess;
 import io.dromedary.testbed.Trees;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -114,6 +118,127 @@ class GuardIT {
             assertThat(copy.toFile().list()).containsExactlyInAnyOrder("extra0", "extra1", "extra2");
             Files.delete(copy.resolve("extra0"));
             Trees.awaitEqual(source, copy, SOON);
+        }
+    }
+
+    @AfterEach
+    void unmountAll() {
+        while (Command.run("mountpoint", "-q", source.toString()).exitCode() == 0
+                && Command.run("umount", "-l", source.toString()).exitCode() == 0) {
+            // One mount may lie on another.
+        }
+    }
+
+    private void mount(String... words) {
+        Command mount =
+                Command.run(Stream.concat(Stream.of("mount"), Stream.of(words)).toArray(String[]::new));
+        assumeTrue(mount.exitCode() == 0, "this needs to mount: " + mount.errors());
+    }
+
+    private void unmount() {
+        // Lazily: an rsync may just be looking at it.
+        assertThat(Command.run("umount", "-l", source.toString()).exitCode()).isZero();
+    }
+
+    /** What is mirrored is mounted at the source from elsewhere; the directory below is empty. */
+    private Path mounted() throws IOException {
+        Path disk = directory.resolve("disk");
+        Files.move(source, disk);
+        Files.createDirectory(source);
+        mount("--bind", disk.toString(), source.toString());
+        return disk;
+    }
+
+    @Test
+    void unmountedWhileItRunsItGoesOnWhenTheSameIsMountedAgain() throws IOException {
+        Path disk = mounted();
+        try (DromedaryProcess dromedary = mirror("--set", "full-sync.cron=* * * * * ?")) {
+            dromedary.awaitLine("live", START);
+            unmount();
+            Files.writeString(source.resolve("stray"), "below the mount point");
+            dromedary.awaitLine("halted: source .* is another directory", SOON);
+            Files.writeString(disk.resolve("later"), "later");
+            assertThat(copy.toFile().list()).containsExactly("kept");
+            mount("--bind", disk.toString(), source.toString());
+            dromedary.awaitLine("up again", SOON);
+            Trees.awaitEqual(source, copy, SOON);
+            assertThat(copy.toFile().list()).containsExactlyInAnyOrder("kept", "later");
+        }
+    }
+
+    @Test
+    void mountMissingAtTheStartHaltsItWhateverLiesInThatDirectoryAndItGoesOnWhenItIsMounted() throws IOException {
+        Path disk = mounted();
+        try (DromedaryProcess dromedary = mirror()) {
+            dromedary.awaitLine("live", START);
+            dromedary.terminate();
+            assertThat(dromedary.exitCode(SOON)).isZero();
+        }
+        unmount();
+        Files.writeString(source.resolve("stray"), "below the mount point");
+        try (DromedaryProcess dromedary = mirror()) {
+            dromedary.awaitLine("halted: source .* was a mount point and is none now", START);
+            // Events that empty the wrong directory empty nothing that counts.
+            Files.delete(source.resolve("stray"));
+            Files.setPosixFilePermissions(source, PosixFilePermissions.fromString("rwx------"));
+            Files.writeString(source.resolve("last"), "");
+            Files.delete(source.resolve("last"));
+            await().during(Duration.ofSeconds(3)).atMost(SOON).untilAsserted(() -> assertThat(copy.resolve("kept/file"))
+                    .hasContent("kept"));
+            Files.writeString(disk.resolve("later"), "later");
+            mount("--bind", disk.toString(), source.toString());
+            dromedary.awaitLine("full sync done", SOON);
+            Trees.awaitEqual(source, copy, SOON);
+            Files.delete(source.resolve("later"));
+            Trees.awaitEqual(source, copy, SOON);
+            assertThat(copy.toFile().list()).containsExactly("kept");
+        }
+    }
+
+    @Test
+    void anotherFileSystemInItsPlaceHaltsTheMirror() throws IOException {
+        mount("-t", "tmpfs", "tmpfs", source.toString());
+        Files.writeString(source.resolve("file"), "of the first");
+        try (DromedaryProcess dromedary = mirror("--set", "full-sync.cron=* * * * * ?")) {
+            dromedary.awaitLine("live", START);
+            unmount();
+            mount("-t", "tmpfs", "tmpfs", source.toString());
+            Files.writeString(source.resolve("other"), "of the second");
+            dromedary.awaitLine("halted: source .* is another directory", SOON);
+            Files.writeString(source.resolve("another"), "of the second");
+            await().during(Duration.ofSeconds(3))
+                    .atMost(SOON)
+                    .untilAsserted(() -> assertThat(copy.toFile().list()).containsExactly("file"));
+        }
+    }
+
+    /** Without any full sync: that what an earlier run still owes is not there is no reason to delete it. */
+    @Test
+    void whatIsStillOwedIsNotDeletedWhenTheSourceIsEmptyAtTheStart() throws IOException {
+        Path refused = directory.resolve("refused");
+        try (DromedaryProcess dromedary = mirror()) {
+            dromedary.awaitLine("live", START);
+            Files.move(copy, refused);
+            // What rsync cannot make a directory of.
+            Files.writeString(copy, "");
+            Files.writeString(source.resolve("kept/file"), "owed");
+            dromedary.awaitLine("copy: down", SOON);
+            dromedary.kill();
+        }
+        Files.delete(copy);
+        Files.move(refused, copy);
+        Path away = directory.resolve("away");
+        Files.move(source, away);
+        Files.createDirectory(source);
+        try (DromedaryProcess dromedary = mirror("--no-initial-sync")) {
+            dromedary.awaitLine("halted: source .* is empty and no event emptied it", START);
+            assertThat(copy.resolve("kept/file")).hasContent("kept");
+        }
+        Files.delete(source);
+        Files.move(away, source);
+        try (DromedaryProcess dromedary = mirror("--no-initial-sync")) {
+            Trees.awaitEqual(source, copy, START);
+            assertThat(dromedary.output()).doesNotContain("full sync");
         }
     }
 }

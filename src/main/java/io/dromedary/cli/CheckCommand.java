@@ -51,7 +51,7 @@ final class CheckCommand implements Callable<Integer> {
             boolean reached = true;
             for (Remote remote : mirrors.remotes()) {
                 out.println(remote.id() + ": " + remote.mirror().source() + " to " + remote.target());
-                for (Call call : calls.callsFor(remote, ChangeSet.ofEverything())) {
+                for (Call call : calls.questionsFor(remote, ChangeSet.ofEverything())) {
                     reached &= dryRun(settings.get("rsync.command"), call, rsync, out);
                 }
             }

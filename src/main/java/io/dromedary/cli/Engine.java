@@ -131,6 +131,7 @@ final class Engine implements AutoCloseable {
         CountDownLatch ended = new CountDownLatch(1);
         Thread hook = new Thread(
                 () -> {
+                    Systemd.notify("STOPPING=1");
                     Thread closing = new Thread(this::close, "dromedary-close");
                     closing.start();
                     try {
@@ -145,10 +146,10 @@ final class Engine implements AutoCloseable {
                 },
                 "dromedary-stop");
         Runtime.getRuntime().addShutdownHook(hook);
-        LOG.info(
-                "watching {} for {}",
-                count(mirrors.mirrors().size(), "tree"),
-                count(mirrors.remotes().size(), "remote"));
+        String watching = "watching " + count(mirrors.mirrors().size(), "tree") + " for "
+                + count(mirrors.remotes().size(), "remote");
+        LOG.info(watching);
+        Systemd.notify("READY=1\nSTATUS=" + watching);
         ended.await();
         return 0;
     }

@@ -3,9 +3,12 @@ package io.dromedary.mirror;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
 import io.dromedary.posix.LibC;
+import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 
 /** One watched tree: what the watch Kamelet's parameters say of it, known by the id of the route it stands in. */
 public final class Mirror {
@@ -15,7 +18,9 @@ public final class Mirror {
     private String excludeRegex;
     private Excludes excludes;
     private Mirrors mirrors;
-    private Stat root;
+    private volatile Stat root;
+    private volatile boolean mounted;
+    private volatile boolean filled;
 
     public void setId(String id) {
         this.id = id;
@@ -42,12 +47,51 @@ public final class Mirror {
         if (!Files.isDirectory(source)) {
             throw new IllegalArgumentException("mirror " + id + ": source " + source + " is not a directory");
         }
-        if (!Files.isReadable(source) || !Files.isExecutable(source)) {
+        // Tried, not asked: access(2) knows nothing of the capabilities that a service has in place of root's rights.
+        try {
+            Files.newDirectoryStream(source).close();
+            root = root();
+        } catch (IOException | PosixException e) {
             throw new IllegalArgumentException("mirror " + id + ": source " + source + " cannot be read");
         }
         excludes = Excludes.of(exclude, excludeRegex);
-        root = root();
+        accept();
         mirrors.add(this);
+    }
+
+    /** Whether nothing is in the source now; a source that is gone counts as empty. */
+    public boolean isEmpty() {
+        // No more than the first entry is read: this comes with each push, and a root may hold very many.
+        try (Stream<Path> entries = Files.list(source)) {
+            boolean empty = entries.findAny().isEmpty();
+            filled |= !empty;
+            return empty;
+        } catch (IOException e) {
+            return true;
+        }
+    }
+
+    /** Whether this run has ever found anything in the source. */
+    public boolean wasFilled() {
+        return filled;
+    }
+
+    /** Whether the source is where a file system is mounted. */
+    public boolean isMountPoint() {
+        return LibC.isMountPoint(ByteString.of(source.toString()) + "/.");
+    }
+
+    /** Takes the directory that is now at the source's place for the right one, from now on. */
+    public void accept() {
+        root = root();
+        mounted = isMountPoint();
+        filled = false;
+        isEmpty();
+    }
+
+    /** Whether a file system was mounted at the source when its directory was taken for the right one. */
+    public boolean wasMountPoint() {
+        return mounted;
     }
 
     /** Why nothing may be pushed from the source now, in one line; null when it is the directory it was at the start. */

@@ -1,6 +1,7 @@
 package io.dromedary.mirror;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,7 +110,10 @@ public final class Remote {
 
     /** Refuses a file with a secret that is not there or that others can read; {@code whose} begins the message. */
     public static void checkPasswordFile(String whose, Path file) throws IOException {
-        if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
+        // Tried, not asked: access(2) knows nothing of the capabilities that a service has in place of root's rights.
+        try (InputStream in = Files.newInputStream(file)) {
+            in.read();
+        } catch (IOException e) {
             throw new IllegalArgumentException(whose + ": password file " + file + " is missing or cannot be read");
         }
         Set<PosixFilePermission> mode = Files.getPosixFilePermissions(file);
@@ -185,6 +189,11 @@ public final class Remote {
 
     public Target target() {
         return target;
+    }
+
+    /** Whether the other end is told of the timeout too, and is a daemon. */
+    public boolean timesOutFar() {
+        return timeout > 0 && target.kind() == Target.Kind.DAEMON;
     }
 
     public boolean delete() {

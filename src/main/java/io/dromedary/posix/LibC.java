@@ -32,6 +32,7 @@ public final class LibC {
     private static final int AT_NO_AUTOMOUNT = 0x800;
     private static final int STATX_BASIC_STATS = 0x7ff;
     private static final int STATX_SIZE = 256;
+    private static final long STATX_ATTR_MOUNT_ROOT = 0x2000;
 
     private static final boolean OWN_OPEN_FLAGS =
             Platform.ARCH.startsWith("arm") || Platform.ARCH.startsWith("aarch64") || Platform.ARCH.startsWith("ppc");
@@ -39,6 +40,9 @@ public final class LibC {
     private static final int O_CLOEXEC = 0x80000;
     private static final int O_NOFOLLOW = OWN_OPEN_FLAGS ? 0x8000 : 0x20000;
     private static final int O_DIRECTORY = OWN_OPEN_FLAGS ? 0x4000 : 0x10000;
+
+    private static final int AF_UNIX = 1;
+    private static final int SOCK_DGRAM = 2;
 
     private static final int F_SETSIG = 10;
     private static final int F_SETLEASE = 1024;
@@ -93,6 +97,11 @@ public final class LibC {
     private static native int fcntl(int fd, int command, long argument);
 
     private static native int statx(int directory, byte[] path, int flags, int mask, byte[] result);
+
+    private static native int socket(int domain, int type, int protocol);
+
+    private static native long sendto(
+            int fd, byte[] message, long length, int flags, byte[] address, int addressLength);
 
     private static native String strerror(int errno);
 
@@ -188,6 +197,13 @@ public final class LibC {
                 statx.getInt(120));
     }
 
+    /** Whether a file system is mounted just here; false also when the system, Linux before 5.8, does not tell. */
+    public static boolean isMountPoint(String absolutePath) {
+        byte[] result = new byte[STATX_SIZE];
+        return statx(AT_FDCWD, bytes(absolutePath), AT_NO_AUTOMOUNT, STATX_BASIC_STATS, result) == 0
+                && (ByteBuffer.wrap(result).order(ByteOrder.nativeOrder()).getLong(8) & STATX_ATTR_MOUNT_ROOT) != 0;
+    }
+
     /**
      * Names each entry of a directory and tells whether it is itself a directory.
      *
@@ -253,6 +269,28 @@ public final class LibC {
             }
             fcntl(fd, F_SETLEASE, F_UNLCK);
             return false;
+        } finally {
+            close(fd);
+        }
+    }
+
+    /**
+     * Sends one datagram to a unix socket, for which Java has stream sockets only; see {@code unix(7)}.
+     *
+     * @param socket its path; one that starts with {@code @} is not in the file system but in the abstract namespace
+     */
+    public static void sendDatagram(String socket, byte[] message) {
+        byte[] path = ByteString.bytes(socket);
+        ByteBuffer address = ByteBuffer.allocate(Short.BYTES + path.length).order(ByteOrder.nativeOrder());
+        address.putShort((short) AF_UNIX).put(path);
+        if (socket.startsWith("@")) {
+            address.put(Short.BYTES, (byte) 0);
+        }
+        int fd = checked("socket", socket(AF_UNIX, SOCK_DGRAM | O_CLOEXEC, 0));
+        try {
+            if (sendto(fd, message, message.length, 0, address.array(), address.capacity()) < 0) {
+                throw new PosixException(ByteString.readable(socket), Native.getLastError());
+            }
         } finally {
             close(fd);
         }

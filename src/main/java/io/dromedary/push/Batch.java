@@ -31,6 +31,15 @@ public final class Batch {
         }
     }
 
+    /** Some of its changes, to be pushed once more: what it is kept in goes over to them, for a kill in between. */
+    Batch again(ChangeSet some) {
+        Batch again = new Batch();
+        again.merge(some);
+        again.files.addAll(files);
+        files.clear();
+        return again;
+    }
+
     /** Marks it as coming from the fail queue: it may try a remote that is down. */
     void redelivered() {
         redelivery = true;

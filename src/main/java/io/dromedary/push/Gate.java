@@ -156,23 +156,23 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     }
 
     /** After the last step of a push that went well; returns what has to be pushed once more, or null. */
-    public ChangeSet pushed(Exchange exchange) {
+    public Batch pushed(Exchange exchange) {
         Lane lane = lane(exchange);
         String remote = remote(exchange);
         Batch batch = exchange.getProperty("batch", Batch.class);
-        ChangeSet again = null;
+        Batch again = null;
         synchronized (this) {
-            failQueue.through(remote, batch);
             State state = lane.state;
             if (lane == state.live && lane.overlapped) {
                 if (state.full.inFlight) {
                     state.again.merge(batch.changes());
                 } else {
-                    again = batch.changes();
+                    again = batch.again(batch.changes());
                 }
-            } else if (lane == state.full) {
-                again = state.again.isEmpty() ? null : state.again;
+            } else if (lane == state.full && !state.again.isEmpty()) {
+                again = batch.again(state.again);
             }
+            failQueue.through(remote, batch);
             if (state.tries > 0) {
                 String now = state.down ? "up again" : "all changes are through";
                 LOG.info("{}: {} after {} failed tries", remote, now, state.tries);

@@ -6,12 +6,9 @@ import io.dromedary.mirror.Remote;
 import io.dromedary.push.RsyncCalls.Call;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.stream.Stream;
 import org.apache.camel.Body;
 import org.apache.camel.Header;
 import org.slf4j.Logger;
@@ -21,13 +18,15 @@ import org.slf4j.LoggerFactory;
  * Stands before each push so that nothing is deleted by accident: the source has to be the directory that is watched,
  * a full sync does not empty the remotes because a mount is missing, and deletes no more than max-delete.
  *
- * <p>Whether a mirror's source had anything in it is kept in {@code mirrors/MIRROR} below the state directory, over
- * restarts: a source that is empty when it is synced in full, though no event emptied it, is a mount point without its
- * mount. Who knows better deletes that file.
+ * <p>What a mirror's source was like is kept in {@code mirrors/MIRROR} below the state directory, over restarts: that
+ * it had anything in it, and whether it was a mount point. A source that is empty when it is synced in full, or gets what
+ * an earlier run still owed, though no event emptied it, is a mount point without its mount; and so is one that was a mount
+ * point and is none now, whatever is in it. Who knows better deletes that file.
  */
 public final class Guard {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
     private static final String FILLED = "had files when it was last pushed\n";
+    private static final String MOUNTED = "was a mount point\n";
     private static final String DELETED = "Number of deleted files: ";
 
     private Path marks;
@@ -62,12 +61,13 @@ public final class Guard {
         this.maxDelete = maxDelete.isBlank() ? Integer.MAX_VALUE : Integer.parseInt(maxDelete.strip());
     }
 
-    /** Called with each message of a watch: a source that is empty after an event was emptied by it. */
+    /** Called with each message of a watch: a source that had files and is empty after an event was emptied by it. */
     public void seen(@Header("mirror") String mirrorId) throws IOException {
         Mirror mirror = mirrors.mirror(mirrorId);
         Path mark = marks.resolve(mirrorId);
-        if (mirror.problem() == null && isEmpty(mirror) && Files.exists(mark)) {
-            Files.delete(mark);
+        boolean inPlace = mirror.problem() == null && (mirror.isMountPoint() || !belongsOnMount(mark));
+        if (inPlace && mirror.isEmpty() && mirror.wasFilled()) {
+            Files.deleteIfExists(mark);
         }
     }
 
@@ -75,14 +75,11 @@ public final class Guard {
     public void check(@Header("remote") String remoteId, @Body Batch batch) throws IOException {
         Remote remote = mirrors.remote(remoteId);
         Mirror mirror = remote.mirror();
-        String problem = mirror.problem();
-        if (problem != null) {
-            throw new HaltedException(problem);
-        }
         Path mark = marks.resolve(mirror.id());
-        if (!isEmpty(mirror)) {
-            fill(mark);
-        } else if (batch.isEverything() && Files.exists(mark)) {
+        checkPlace(mirror, mark);
+        if (!mirror.isEmpty()) {
+            fill(mark, mirror.isMountPoint());
+        } else if ((batch.isEverything() || batch.isRedelivery()) && Files.exists(mark)) {
             throw new HaltedException("source " + mirror.source() + " is empty and no event emptied it: is a mount"
                     + " missing? If this is right, delete " + mark);
         }
@@ -109,18 +106,30 @@ public final class Guard {
         return deletions;
     }
 
-    private static boolean isEmpty(Mirror mirror) throws IOException {
-        // No more than the first entry is read: this comes with each push, and a root may hold very many.
-        try (Stream<Path> entries = Files.list(mirror.source())) {
-            return entries.findAny().isEmpty();
-        } catch (NoSuchFileException | NotDirectoryException e) {
-            return true;
+    private void checkPlace(Mirror mirror, Path mark) throws IOException {
+        boolean mounted = mirror.isMountPoint();
+        if (mounted && !mirror.wasMountPoint() && belongsOnMount(mark)) {
+            // What was at its place at the start was the bare mount point.
+            mirror.accept();
+        }
+        String problem = mirror.problem();
+        if (problem != null) {
+            throw new HaltedException(problem);
+        }
+        if (!mounted && belongsOnMount(mark)) {
+            throw new HaltedException("source " + mirror.source() + " was a mount point and is none now: its mount is"
+                    + " missing; it goes on when that is back. If this is right, delete " + mark);
         }
     }
 
+    private static boolean belongsOnMount(Path mark) throws IOException {
+        return Files.exists(mark) && Files.readString(mark).contains(MOUNTED);
+    }
+
     /** One at a time: the pushes to several remotes come here together. */
-    private synchronized void fill(Path mark) {
-        if (Files.exists(mark)) {
+    private synchronized void fill(Path mark, boolean mounted) throws IOException {
+        String text = mounted ? FILLED + MOUNTED : FILLED;
+        if (Files.exists(mark) && Files.readString(mark).equals(text)) {
             return;
         }
         try {
@@ -130,7 +139,7 @@ public final class Guard {
             Files.deleteIfExists(written);
             Files.createFile(
                     written, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-            Files.writeString(written, FILLED);
+            Files.writeString(written, text);
             Files.move(written, mark, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             LOG.error(

@@ -11,11 +11,15 @@ import io.dromedary.posix.Stat;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Header;
@@ -47,15 +51,34 @@ public final class RsyncCalls {
 
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
 
+    /**
+     * What no receiver works on for so long that it would need signs of life. With {@code --timeout} a daemon sends one
+     * small packet more at the start, and without TCP_NODELAY at its end holds the next for 40 ms (docs/performance.md):
+     * a small push asks for none. This end of it keeps its time limit.
+     */
+    private static final int SMALL_PATHS = 100;
+
+    private static final long SMALL_BYTES = 1 << 20;
+
     /** Deletions one call is told of by rules. */
     private static final int MAX_RULED = 200;
 
     private Mirrors mirrors;
+    private RsyncProcess rsyncProcess;
+    private String command;
     private int maxPaths;
     private List<String> fullSyncExcludes;
 
     public void setMirrors(Mirrors mirrors) {
         this.mirrors = mirrors;
+    }
+
+    public void setRsyncProcess(RsyncProcess rsyncProcess) {
+        this.rsyncProcess = rsyncProcess;
+    }
+
+    public void setCommand(String command) {
+        this.command = command;
     }
 
     public void setMaxPaths(int maxPaths) {
@@ -81,9 +104,20 @@ public final class RsyncCalls {
 
     /** The calls that bring these paths at that remote up to date. */
     public List<Call> callsFor(Remote remote, ChangeSet changes) {
+        Sorted sorted = sorted(remote, changes);
+        return remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())
+                ? callsUnderRegexes(remote, sorted, changes)
+                : callsFor(remote, sorted, changes);
+    }
+
+    private Sorted sorted(Remote remote, ChangeSet changes) {
         Mirror mirror = remote.mirror();
         Sorted sorted = new Sorted(ByteString.of(mirror.source().toString()), mirror.excludes());
         changes.visit(sorted::sort);
+        return sorted;
+    }
+
+    private List<Call> callsFor(Remote remote, Sorted sorted, ChangeSet changes) {
         List<Call> calls = new ArrayList<>();
         boolean rootDone = sorted.deep.contains("");
         List<String> options = new ArrayList<>(List.of("--no-r"));
@@ -101,21 +135,99 @@ public final class RsyncCalls {
             }
         }
         options.add(missing);
-        add(calls, remote, sorted.present, options.toArray(String[]::new));
-        if (!sorted.deep.isEmpty()) {
-            List<String> deepOptions = new ArrayList<>(List.of("-r", "--ignore-missing-args"));
-            if (remote.delete()) {
-                deepOptions.add("--delete");
-            }
-            if (changes.isEverything()) {
-                fullSyncExcludes.forEach(pattern -> deepOptions.add("--exclude=" + pattern));
-            }
-            add(calls, remote, sorted.deep, deepOptions.toArray(String[]::new));
+        if (remote.timesOutFar() && sorted.present.size() <= SMALL_PATHS && sorted.bytes <= SMALL_BYTES) {
+            options.add("--remote-option=--timeout=0");
         }
-        if (sorted.rootChanged && !rootDone && sorted.present.isEmpty()) {
+        add(calls, remote, sorted.present, options.toArray(String[]::new));
+        addDeep(calls, remote, sorted, changes);
+        addRoot(calls, remote, sorted, rootDone);
+        return calls;
+    }
+
+    private void addDeep(List<Call> calls, Remote remote, Sorted sorted, ChangeSet changes) {
+        if (sorted.deep.isEmpty()) {
+            return;
+        }
+        List<String> options = new ArrayList<>(List.of("-r", "--ignore-missing-args"));
+        if (remote.delete()) {
+            options.add("--delete");
+        }
+        if (changes.isEverything()) {
+            fullSyncExcludes.forEach(pattern -> options.add("--exclude=" + pattern));
+        }
+        add(calls, remote, sorted.deep, options.toArray(String[]::new));
+    }
+
+    private void addRoot(List<Call> calls, Remote remote, Sorted sorted, boolean done) {
+        if (sorted.rootChanged && !done && sorted.present.isEmpty()) {
             add(calls, remote, List.of(""), "--no-r", "--dirs", "--exclude=/*");
         }
+    }
+
+    /**
+     * rsync cannot be told of regular expressions. So it says what it would do to whole directories and to what is gone,
+     * and what no expression excludes is asked for entry by entry.
+     */
+    private List<Call> callsUnderRegexes(Remote remote, Sorted sorted, ChangeSet changes) {
+        SortedSet<String> gone = new TreeSet<>();
+        Set<String> inTheWay = new HashSet<>();
+        for (Call call : questionsFor(remote, changes)) {
+            rsyncProcess.differences(command, call).forEach(difference -> {
+                String path = difference.path();
+                boolean excluded = remote.mirror().excludes().covers(path, difference.directory());
+                if (excluded && difference.deleted()) {
+                    for (String above = parent(path); inTheWay.add(above) && !above.isEmpty(); above = parent(above)) {
+                        // All above what is protected stays too.
+                    }
+                } else if (difference.deleted()) {
+                    gone.add(path);
+                } else if (path.isEmpty()) {
+                    sorted.rootChanged = true;
+                } else if (!excluded) {
+                    sorted.present.add(path);
+                }
+            });
+        }
+        List<Call> calls = new ArrayList<>();
+        Set<String> whole = new HashSet<>();
+        List<String> topmost = new ArrayList<>();
+        for (String path : gone) {
+            if (whole.contains(parent(path))) {
+                whole.add(path);
+            } else if (!inTheWay.contains(path)) {
+                whole.add(path);
+                topmost.add(path);
+            }
+        }
+        addRules(calls, remote, topmost, inTheWay);
+        add(calls, remote, sorted.present, "--no-r", "--ignore-missing-args");
+        addRoot(calls, remote, sorted, !topmost.isEmpty());
         return calls;
+    }
+
+    /**
+     * The calls whose dry run tells all the differences there are below these paths, those that a regular expression
+     * excludes among them.
+     */
+    public List<Call> questionsFor(Remote remote, ChangeSet changes) {
+        Sorted sorted = sorted(remote, changes);
+        if (!remote.mirror().excludes().hasRegexes()) {
+            return callsFor(remote, sorted, changes);
+        }
+        List<Call> questions = new ArrayList<>();
+        if (remote.delete()) {
+            addRules(questions, remote, sorted.gone, Set.of());
+        }
+        addDeep(questions, remote, sorted, changes);
+        return questions;
+    }
+
+    /** What that remote's copy of these paths differs in, but for what is excluded. */
+    public Stream<Difference> differences(Remote remote, ChangeSet changes) {
+        Excludes excludes = remote.mirror().excludes();
+        return questionsFor(remote, changes).stream()
+                .flatMap(call -> rsyncProcess.differences(command, call))
+                .filter(difference -> !excludes.covers(difference.path(), difference.directory()));
     }
 
     /**
@@ -138,21 +250,30 @@ public final class RsyncCalls {
             }
         });
         add(calls, remote, wholeDirectories, "--no-r", "--dirs", "--delete", "--existing", "--ignore-existing");
+        addRules(calls, remote, single, Set.of());
+    }
+
+    /** @param opened directories that are gone but hold what stays: gone through, without success deleted */
+    private void addRules(List<Call> calls, Remote remote, List<String> gone, Set<String> opened) {
         List<String> arguments = arguments(remote, "-r", "--delete", "--filter=merge -");
         int most = Math.min(MAX_RULED, maxPaths);
-        for (int from = 0; from < single.size(); from += most) {
-            List<String> paths = single.subList(from, Math.min(single.size(), from + most));
+        for (int from = 0; from < gone.size(); from += most) {
+            List<String> paths = gone.subList(from, Math.min(gone.size(), from + most));
             tell(remote, "delete", paths);
-            calls.add(new Call(arguments, rules(paths)));
+            calls.add(new Call(arguments, rules(paths, opened)));
         }
     }
 
     /** rsync(1), "FILTER RULES": show, hide, risk, protect; the first that matches decides. */
-    private static byte[] rules(List<String> paths) {
+    private static byte[] rules(List<String> paths, Set<String> opened) {
         Set<String> shown = new LinkedHashSet<>();
         for (String path : paths) {
             for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
-                shown.add("S /" + literal(path.substring(0, slash)) + "/");
+                String above = path.substring(0, slash);
+                shown.add("S /" + literal(above) + "/");
+                if (opened.contains(above)) {
+                    shown.add("R /" + literal(above) + "/");
+                }
             }
         }
         List<String> rules = new ArrayList<>(shown);
@@ -229,6 +350,8 @@ public final class RsyncCalls {
         final List<String> gone = new ArrayList<>();
         final List<String> deep = new ArrayList<>();
         boolean rootChanged;
+        /** In the files that are present. */
+        long bytes;
 
         Sorted(String root, Excludes excludes) {
             this.root = root;
@@ -259,6 +382,7 @@ public final class RsyncCalls {
                     }
                 } else {
                     present.add(path);
+                    bytes += stat.size();
                 }
                 return false;
             }

@@ -1,5 +1,6 @@
 package io.dromedary.push;
 
+import io.dromedary.change.ByteString;
 import io.dromedary.push.RsyncCalls.Call;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -8,24 +9,56 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.apache.camel.component.exec.ExecCommand;
 import org.apache.camel.component.exec.ExecCommandExecutor;
 import org.apache.camel.component.exec.ExecResult;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs one rsync for the {@code exec} component: the list on its stdin, no shell, no more than {@value #KEPT} bytes of
- * its words kept, and nothing of it left behind.
+ * its words kept (but for a list of differences), and nothing of it left behind.
  *
  * <p>Camel's own executor keeps all output, ends only the direct child at a time-out and cannot set the environment,
  * which decides the language rsync's errors come in.
+ *
+ * <p>rsync ends itself when nothing comes or goes for {@code --timeout}, unless it does not run itself: stopped, stuck
+ * in the kernel, or waiting for a remote shell that does not end. So one that has neither read nor written a byte for
+ * twice that time is ended here, with its children, and its push is made again later. One that works is never silent
+ * for so long: where there is nothing to tell, the two sides of a transfer send each other signs of life. What the
+ * remote shell reads and writes does not count, ssh has signs of life of its own. Without a {@code --timeout} none is
+ * ended.
+ *
+ * <p>A kill of this process leaves its rsyncs behind. With a list of files made before the kill, one could delete at
+ * the remote what a push of the next run has just sent there: so that run ends them first.
  */
 public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
+
+    /** In the environment of each rsync and what it starts; its value is the state directory of who started it. */
+    private static final String MARK = "PUSHED_BY_DROMEDARY_IN";
+
+    /** How often in the time that an rsync may be silent it is looked at; a long sleep of this machine counts once. */
+    private static final int LOOKS = 8;
+
+    /** How long what an rsync has left behind may hold its output open, in milliseconds. */
+    private static final long AFTER_END = 2_000;
+
     /** Of stdout and stderr each, its end: statistics and the last errors stand there. */
     private static final int KEPT = 64 * 1024;
 
@@ -35,9 +68,39 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     private final Set<Process> running = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
+    private String stateDir;
+
+    /** Whose rsyncs these are, for the next run: one process at a time uses a state directory. */
+    public void setStateDir(String stateDir) {
+        this.stateDir = Path.of(stateDir).toAbsolutePath().normalize().toString();
+    }
+
+    /** Ends what a kill of an earlier run has left running. Only once the state directory is ours: see the fail queue. */
+    public void open() {
+        List<ProcessHandle> left =
+                ProcessHandle.allProcesses().filter(this::isOurs).toList();
+        if (!left.isEmpty()) {
+            LOG.info("ending {} rsync processes that an earlier run has left behind", left.size());
+            endAll(left);
+        }
+    }
+
+    private boolean isOurs(ProcessHandle process) {
+        try {
+            String environment = "\0" + Files.readString(proc(process, "environ"), StandardCharsets.ISO_8859_1);
+            return environment.contains("\0" + ByteString.of(MARK + "=" + stateDir) + "\0");
+        } catch (IOException e) {
+            // ended, of another user, or no Linux
+            return false;
+        }
+    }
 
     @Override
     public ExecResult execute(ExecCommand command) {
+        return execute(command, KEPT);
+    }
+
+    private ExecResult execute(ExecCommand command, int kept) {
         List<String> line = new ArrayList<>();
         line.add(command.getExecutable());
         line.addAll(command.getArgs());
@@ -46,18 +109,23 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         builder.environment().put("LC_ALL", "C");
         // Without any password rsync would ask for one on the terminal, and wait; with this the daemon says no.
         builder.environment().putIfAbsent("RSYNC_PASSWORD", "none given");
+        if (stateDir != null) {
+            builder.environment().put(MARK, stateDir);
+        }
         Process process = null;
         try {
             process = builder.start();
             running.add(process);
             if (closed) {
-                end(process);
+                end(List.of(process));
             }
-            Output errors = new Output(process.getErrorStream(), "rsync-stderr");
-            Output output = new Output(process.getInputStream(), "rsync-stdout");
+            Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr");
+            Output output = new Output(process.getInputStream(), kept, "rsync-stdout");
             feed(process, command.getInput());
-            int exitCode = process.waitFor();
-            output.join();
+            int exitCode = exitCode(process, command.getArgs());
+            if (!output.join() && kept > KEPT) {
+                throw new RsyncException(30, "rsync has not told all");
+            }
             errors.join();
             if (closed && Meaning.of(exitCode) != Meaning.DONE) {
                 throw new RsyncException(exitCode, "stopped");
@@ -77,33 +145,126 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             throw new RsyncException(20, "stopped");
         } finally {
             if (process != null) {
-                end(process);
+                end(List.of(process));
                 running.remove(process);
             }
         }
     }
 
+    /** Waits for the end; a process that is silent for too long has not got one, see above. */
+    private static int exitCode(Process process, List<String> arguments) throws InterruptedException {
+        long timeout = timeout(arguments);
+        if (timeout == 0) {
+            return process.waitFor();
+        }
+        long pause = TimeUnit.SECONDS.toMillis(2 * timeout) / LOOKS;
+        int silent = 0;
+        for (long last = -1; !process.waitFor(pause, TimeUnit.MILLISECONDS); ) {
+            long bytes = bytes(process);
+            silent = bytes < 0 || bytes != last ? 0 : silent + 1;
+            last = bytes;
+            if (silent == LOOKS) {
+                throw new RsyncException(
+                        30,
+                        "rsync hung: it has read and written nothing for twice its timeout of " + timeout
+                                + " s, and was ended");
+            }
+        }
+        return process.exitValue();
+    }
+
+    /** The timeout, in seconds, that rsync has been told; 0: none. The last one counts. */
+    private static long timeout(List<String> arguments) {
+        return arguments.stream()
+                .filter(argument -> argument.matches("--timeout=\\d{1,9}"))
+                .mapToLong(argument -> Long.parseLong(argument.substring("--timeout=".length())))
+                .reduce(0, (first, second) -> second);
+    }
+
+    /** What rsync has read and written up to now; negative where the system does not tell. */
+    private static long bytes(Process process) {
+        List<ProcessHandle> rsyncs = tree(process).filter(RsyncProcess::isRsync).toList();
+        // rsync.command may be a script that has not come to its rsync yet.
+        List<ProcessHandle> counted = rsyncs.isEmpty() ? tree(process).toList() : rsyncs;
+        long bytes = 0;
+        for (ProcessHandle one : counted) {
+            try {
+                for (String line : Files.readAllLines(proc(one, "io"), StandardCharsets.US_ASCII)) {
+                    if (line.startsWith("rchar: ") || line.startsWith("wchar: ")) {
+                        bytes += Long.parseLong(line.substring("rchar: ".length()));
+                    }
+                }
+            } catch (NoSuchFileException ended) {
+                bytes++;
+            } catch (IOException e) {
+                return -1;
+            }
+        }
+        return bytes;
+    }
+
+    private static boolean isRsync(ProcessHandle process) {
+        try {
+            return Files.readString(proc(process, "comm"), StandardCharsets.ISO_8859_1)
+                    .startsWith("rsync");
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static Path proc(ProcessHandle process, String file) {
+        return Path.of("/proc", Long.toString(process.pid()), file);
+    }
+
+    private static Stream<ProcessHandle> tree(Process process) {
+        return Stream.concat(Stream.of(process.toHandle()), process.descendants());
+    }
+
     /** What a call would do, in the words of rsync's statistics. */
     public String dryRun(String command, Call call) {
+        return dryRun(command, call, KEPT);
+    }
+
+    /**
+     * What a call would send and delete, entry by entry and completely, about 100 bytes of heap each: on an initial sync
+     * that is the whole tree.
+     */
+    Stream<Difference> differences(String command, Call call) {
+        List<String> arguments = new ArrayList<>(call.arguments());
+        arguments.add(0, Difference.FORMAT);
+        return dryRun(command, new Call(arguments, call.input()), Integer.MAX_VALUE)
+                .lines()
+                .map(Difference::parse)
+                .filter(Objects::nonNull);
+    }
+
+    private String dryRun(String command, Call call, int kept) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, "--dry-run");
         ExecCommand dry = new ExecCommand(
                 command, arguments, null, 0L, Set.of(), new ByteArrayInputStream(call.input()), null, false, null);
         try {
-            return new String(execute(dry).getStdout().readAllBytes(), StandardCharsets.UTF_8);
+            return new String(execute(dry, kept).getStdout().readAllBytes(), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {
             throw new UncheckedIOException(e.getMessage(), e);
         }
     }
 
-    private static void feed(Process process, InputStream input) throws IOException {
-        try (OutputStream stdin = process.getOutputStream()) {
-            if (input != null) {
-                input.transferTo(stdin);
-            }
-        } catch (IOException brokenPipe) {
-            // rsync ended before it read its list; its exit code and words say why.
-        }
+    /** On a thread of its own: an rsync that hangs may not read its list. */
+    private static void feed(Process process, InputStream input) {
+        Thread feeder = new Thread(
+                () -> {
+                    try (OutputStream stdin = process.getOutputStream()) {
+                        if (input != null) {
+                            input.transferTo(stdin);
+                        }
+                    } catch (IOException brokenPipe) {
+                        // rsync ended before it read its list; its exit code and words say why.
+                    }
+                },
+                "rsync-stdin");
+        feeder.setDaemon(true);
+        feeder.start();
     }
 
     /** rsync's own words, shortened to the cause, where there is one: the same fault is told in the same words. */
@@ -122,19 +283,35 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         return String.join("; ", said.subList(0, shown)) + more;
     }
 
-    private static void end(Process process) {
-        if (!process.isAlive()) {
-            return;
+    /** Ends them with all their children. */
+    private static void end(Collection<Process> processes) {
+        endAll(processes.stream()
+                .filter(Process::isAlive)
+                .flatMap(RsyncProcess::tree)
+                .toList());
+    }
+
+    /** By SIGTERM, at which rsync removes what it has written half; what has not ended after 2 s by SIGKILL. */
+    private static void endAll(List<ProcessHandle> processes) {
+        processes.forEach(ProcessHandle::destroy);
+        if (!await(processes)) {
+            processes.forEach(ProcessHandle::destroyForcibly);
+            await(processes);
         }
-        process.descendants().forEach(ProcessHandle::destroyForcibly);
-        process.destroy();
+    }
+
+    /** Waits 2 s at most; what is stuck in the kernel does not even end by a kill. */
+    private static boolean await(List<ProcessHandle> processes) {
         try {
-            if (!process.waitFor(2, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-            }
+            CompletableFuture.allOf(
+                            processes.stream().map(ProcessHandle::onExit).toArray(CompletableFuture[]::new))
+                    .get(AFTER_END, TimeUnit.MILLISECONDS);
+            return true;
+        } catch (ExecutionException | TimeoutException e) {
+            return false;
         } catch (InterruptedException e) {
-            process.destroyForcibly();
             Thread.currentThread().interrupt();
+            return false;
         }
     }
 
@@ -142,15 +319,17 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        running.forEach(RsyncProcess::end);
+        end(List.copyOf(running));
     }
 
     /** The end of one of rsync's streams, read by a thread of its own so that rsync never waits for us. */
     private static final class Output {
         private final Thread reader;
-        private byte[] kept = new byte[0];
+        private final int most;
+        private volatile byte[] kept = new byte[0];
 
-        Output(InputStream stream, String name) {
+        Output(InputStream stream, int most, String name) {
+            this.most = most;
             reader = new Thread(() -> read(stream), name);
             reader.setDaemon(true);
             reader.start();
@@ -162,10 +341,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             try (stream) {
                 for (int n = stream.read(buffer); n >= 0; n = stream.read(buffer)) {
                     bytes.write(buffer, 0, n);
-                    if (bytes.size() > 2 * KEPT) {
+                    if (bytes.size() / 2 > most) {
                         byte[] all = bytes.toByteArray();
                         bytes.reset();
-                        bytes.write(all, all.length - KEPT, KEPT);
+                        bytes.write(all, all.length - most, most);
                     }
                 }
             } catch (IOException closed) {
@@ -174,8 +353,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             kept = bytes.toByteArray();
         }
 
-        void join() throws InterruptedException {
-            reader.join();
+        /** What rsync has started and left behind, an ssh that serves further connections, may never close the stream: whether it has ended. */
+        boolean join() throws InterruptedException {
+            reader.join(AFTER_END);
+            return !reader.isAlive();
         }
 
         String text() {

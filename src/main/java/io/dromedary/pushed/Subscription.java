@@ -238,11 +238,14 @@ public final class Subscription implements CamelContextAware {
     public Iterator<Object> untold() {
         return new Iterator<>() {
             private Told next;
+            private boolean ended;
 
             @Override
             public boolean hasNext() {
-                if (next == null) {
+                // What comes after its end is for the next one: Camel asks once more, and would drop it.
+                if (next == null && !ended) {
                     next = take();
+                    ended = next == null;
                 }
                 return next != null;
             }

@@ -1,5 +1,6 @@
 package io.dromedary.watch;
 
+import com.sun.jna.Platform;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.change.Excludes;
@@ -7,6 +8,8 @@ import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import java.io.File;
 import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.Set;
 import org.apache.camel.Body;
 import org.apache.camel.Header;
 import org.apache.camel.component.file.watch.FileWatchConstants;
@@ -23,10 +26,35 @@ public final class FileWatchEvent {
     /** What the JDK puts where bytes are no text in the platform's charset. */
     private static final char UNDECODABLE = '\uFFFD';
 
+    private String source;
     private Mirrors mirrors;
+
+    public void setSource(String source) {
+        this.source = source;
+    }
 
     public void setMirrors(Mirrors mirrors) {
         this.mirrors = mirrors;
+    }
+
+    /**
+     * On Linux the JDK watches by inotify too, but says nothing when the user's limit keeps it from doing so. So all
+     * directories, excluded ones too, are watched once here: where that is too many the limit is raised or the start
+     * fails.
+     */
+    public void checkLimit() {
+        if (Platform.isLinux()) {
+            Source directory = Source.of(source);
+            Set<Switch> switches = EnumSet.of(Switch.CREATE_FOLDER);
+            try (WatchedTree tree = new WatchedTree(
+                    directory,
+                    Excludes.of(null, null),
+                    switches,
+                    new Burst(directory, switches),
+                    InotifyConsumer.SYSCTLS)) {
+                tree.scan();
+            }
+        }
     }
 
     /** The event's changes; empty if it is excluded. */
@@ -55,5 +83,11 @@ public final class FileWatchEvent {
             changes.add(path.toString(), deep);
         }
         return changes;
+    }
+
+    /** The changes of several events as one set. */
+    public ChangeSet merge(ChangeSet waiting, ChangeSet arrived) {
+        waiting.merge(arrived);
+        return waiting;
     }
 }

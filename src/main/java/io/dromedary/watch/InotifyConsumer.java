@@ -23,13 +23,14 @@ import org.slf4j.LoggerFactory;
 public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.watch");
 
-    private static final Path SYSCTLS = Path.of("/proc/sys/fs/inotify");
+    static final Path SYSCTLS = Path.of("/proc/sys/fs/inotify");
     private static final int ROOT_GONE =
             InotifyEvent.DELETE_SELF | InotifyEvent.MOVE_SELF | InotifyEvent.UNMOUNT | InotifyEvent.IGNORED;
 
     private static final long ROOT_RETRY = TimeUnit.SECONDS.toNanos(1);
     private static final long ROOT_CHECK = TimeUnit.SECONDS.toNanos(2);
     private static final long LIMIT_RETRY = TimeUnit.SECONDS.toNanos(30);
+    private static final long OVERFLOW_TOLD = TimeUnit.MINUTES.toNanos(1);
     /** Below the 16384 events a queue takes by default; each removed watch is one. */
     private static final int MOST_PRUNED = 2_000;
 
@@ -48,6 +49,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private boolean rootLost;
     private boolean rescan;
     private long rescanNotBefore;
+    private long overflowsTold;
+    private long nextOverflowTold;
     private long nextRootCheck;
     private long nextRootRetry;
     private long nextLimitRetry;
@@ -104,6 +107,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         rescan = false;
         long now = System.nanoTime();
         rescanNotBefore = now;
+        nextOverflowTold = now;
         nextRootCheck = now + ROOT_CHECK;
         problem = null;
         startThread();
@@ -317,6 +321,16 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             nextRootRetry = now;
             setProblem("inotify: " + source.show("") + " is gone, waiting for it to come back");
             return now;
+        }
+        if (overflows > overflowsTold && nextOverflowTold - now <= 0) {
+            // under a load that overflows it again and again, one line a minute says it all
+            nextOverflowTold = now + OVERFLOW_TOLD;
+            LOG.warn(
+                    "inotify: the kernel's event queue for {} was full ({} times up to now), all of it is taken as changed;"
+                            + " a higher fs.inotify.max_queued_events avoids that",
+                    source.show(""),
+                    overflows);
+            overflowsTold = overflows;
         }
         if (scan) {
             rescan = false;

@@ -35,7 +35,9 @@ class DockerComposeTest {
             "environment",
             "extends",
             "healthcheck",
+            "image",
             "init",
+            "ports",
             "read_only",
             "restart",
             "security_opt",
@@ -69,8 +71,8 @@ class DockerComposeTest {
     }
 
     @Test
-    void hasOneMirrorAndTwoRemotes() {
-        assertThat(services).containsOnlyKeys("mirror", "web1", "web2");
+    void hasOneMirrorTwoRemotesAndWhatWatchesThem() {
+        assertThat(services).containsOnlyKeys("mirror", "web1", "web2", "prometheus", "grafana");
     }
 
     @TestFactory
@@ -84,13 +86,29 @@ class DockerComposeTest {
                 .toList();
     }
 
-    /** The mirror has none: nothing answers in it yet that could tell its health. */
     @Test
-    void theDaemonsAreChecked() {
-        for (String name : List.of("web1", "web2")) {
-            assertThat(strings(map(services.get(name).get("healthcheck")).get("test")))
-                    .startsWith("CMD", "rsync");
-        }
+    void ourOwnImagesAreChecked() {
+        Map<String, String> programs = Map.of("mirror", "curl", "web1", "rsync", "web2", "rsync");
+        programs.forEach((name, program) -> assertThat(
+                        strings(map(services.get(name).get("healthcheck")).get("test")))
+                .startsWith("CMD", program));
+    }
+
+    /** To the whole network only a person may open them. */
+    @Test
+    void portsAreOpenOnThisHostOnly() {
+        assertThat(services.values().stream()
+                        .filter(service -> service.containsKey("ports"))
+                        .flatMap(service -> strings(service.get("ports")).stream()))
+                .hasSize(3)
+                .allMatch(port -> port.startsWith("127.0.0.1:"));
+    }
+
+    /** The page would be refused without a token, and a token that is in the repository is none. */
+    @Test
+    void theTokenIsTheUsersOwn() {
+        assertThat((String) map(services.get("mirror").get("environment")).get("DROMEDARY_HTTP_TOKEN"))
+                .startsWith("${DROMEDARY_HTTP_TOKEN:?");
     }
 
     @TestFactory
@@ -193,6 +211,7 @@ class DockerComposeTest {
     @TestFactory
     List<DynamicTest> whatImagesCopyIsThere() {
         return services.entrySet().stream()
+                .filter(entry -> entry.getValue().containsKey("build"))
                 .map(entry -> DynamicTest.dynamicTest(entry.getKey(), () -> {
                     Object build = entry.getValue().get("build");
                     Path context = Path.of(

@@ -3,11 +3,15 @@ package io.dromedary.posix;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.dromedary.change.ByteString;
+import io.dromedary.testbed.NotifySocket;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -126,5 +130,24 @@ class LibCTest {
         } finally {
             LibC.closeDescriptor(wake);
         }
+    }
+
+    @Test
+    void datagramsArriveWhole() {
+        String abstractName = "@dromedary-" + ProcessHandle.current().pid();
+        for (String name : List.of(temp.resolve("söcket").toString(), abstractName)) {
+            try (NotifySocket socket = new NotifySocket(name)) {
+                LibC.sendDatagram(ByteString.of(name), "READY=1\nSTATUS=two lines".getBytes(StandardCharsets.UTF_8));
+                LibC.sendDatagram(ByteString.of(name), "STOPPING=1".getBytes(StandardCharsets.UTF_8));
+                assertThat(socket.received()).containsExactly("READY=1\nSTATUS=two lines", "STOPPING=1");
+            }
+        }
+    }
+
+    @Test
+    void aDatagramThatNobodyCanGetIsAFailure() {
+        assertThatThrownBy(() -> LibC.sendDatagram(temp + "/none", new byte[1]))
+                .isInstanceOfSatisfying(
+                        PosixException.class, e -> assertThat(e.errno()).isEqualTo(LibC.ENOENT));
     }
 }

@@ -229,8 +229,34 @@ class GateTest {
         return aggregate.arrive(remote, LIVE, batch);
     }
 
+    @Test
+    void aKillLosesNothingThatIsOwedOnceMore() throws IOException {
+        Batch full = journalled(FULL, ChangeSet.ofEverything());
+        ChangeSet changes = new ChangeSet();
+        changes.add("a", false);
+        Batch live = journalled(LIVE, changes);
+        assertThat(gate.pushed(aggregate.ended("r0 live"))).isNull();
+        assertThat(live.files()).allSatisfy(file -> assertThat(file).doesNotExist());
+        List<Path> files = List.copyOf(full.files());
+        Batch again = gate.pushed(aggregate.ended("r0 full sync"));
+        assertThat(paths(again.changes())).containsExactly("a");
+        assertThat(files).hasSize(1).allSatisfy(file -> assertThat(file).exists());
+        aggregate.arrive("r0", LIVE, again);
+        assertThat(gate.pushed(aggregate.ended("r0 live"))).isNull();
+        assertThat(files).allSatisfy(file -> assertThat(file).doesNotExist());
+    }
+
+    private Batch journalled(String lane, ChangeSet changes) {
+        Batch batch = new Batch();
+        failQueue.journal("r0", batch, changes);
+        batch.merge(changes);
+        assertThat(aggregate.arrive("r0", lane, batch)).isTrue();
+        return batch;
+    }
+
     private ChangeSet pushed(String key) {
-        return gate.pushed(aggregate.ended(key));
+        Batch again = gate.pushed(aggregate.ended(key));
+        return again == null ? null : again.changes();
     }
 
     private void failed(String key, Exception cause) {
@@ -589,11 +615,11 @@ class GateTest {
         if (exchange.getProperty(Exchange.EXCEPTION_CAUGHT) != null) {
             gate.failed(exchange);
         } else {
-            ChangeSet again = gate.pushed(exchange);
+            Batch again = gate.pushed(exchange);
             if (again != null) {
                 live(
                         exchange.getMessage().getHeader("remote", String.class),
-                        paths(again).toArray(String[]::new));
+                        paths(again.changes()).toArray(String[]::new));
             }
         }
         return true;

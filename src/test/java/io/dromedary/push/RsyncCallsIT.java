@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.dromedary.change.ChangeSet;
+import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
@@ -26,6 +27,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.camel.Exchange;
@@ -136,12 +138,17 @@ class RsyncCallsIT {
 
     /** Makes the one mirror with its one remote anew. */
     private void mirror(String exclude, boolean delete, int maxPaths, String fullSyncExclude) throws IOException {
+        mirror(exclude, "", delete, maxPaths, fullSyncExclude);
+    }
+
+    private void mirror(String exclude, String excludeRegex, boolean delete, int maxPaths, String fullSyncExclude)
+            throws IOException {
         mirrors = new Mirrors();
         Mirror mirror = new Mirror();
         mirror.setId("tree");
         mirror.setSource(source.toString());
         mirror.setExclude(exclude);
-        mirror.setExcludeRegex("");
+        mirror.setExcludeRegex(excludeRegex);
         mirror.setMirrors(mirrors);
         mirror.register();
         remote = new Remote();
@@ -166,6 +173,8 @@ class RsyncCallsIT {
         }
         rsyncCalls = new RsyncCalls();
         rsyncCalls.setMirrors(mirrors);
+        rsyncCalls.setRsyncProcess(new RsyncProcess());
+        rsyncCalls.setCommand("rsync");
         rsyncCalls.setMaxPaths(maxPaths);
         rsyncCalls.setFullSyncExclude(fullSyncExclude);
     }
@@ -704,6 +713,148 @@ class RsyncCallsIT {
                         "kept/mine: only in source",
                         "kept/x: only in target",
                         "mine.keep: only in source");
+    }
+
+    @Test
+    void whatARegexExcludesIsNeitherSentNorDeletedByAFullSync() throws IOException {
+        mirror("", ".*log\\.[0-9]+, .*/cache[0-9]+", true, 5000, "");
+        write("keep/here", "new");
+        write("keep/cache1/ours", "");
+        write("log.1", "");
+        write(target, "keep/cache1/theirs", "");
+        write(target, "keep/extra", "");
+        write(target, "gone/cache22/theirs", "");
+        write(target, "gone/other", "");
+        write(target, "gone/below/all", "");
+        write(target, "log.2", "");
+        write(target, "log.x", "");
+        push(ChangeSet.ofEverything());
+        assertThat(Trees.types(target).keySet())
+                .containsExactlyInAnyOrder(
+                        "",
+                        "keep",
+                        "keep/here",
+                        "keep/cache1",
+                        "keep/cache1/theirs",
+                        "gone",
+                        "gone/cache22",
+                        "gone/cache22/theirs",
+                        "log.2");
+        assertThat(target.resolve("keep/here")).hasContent("new");
+        // What holds something that is excluded cannot go, with or without us: rsync says so each time.
+        assertThat(rsyncCalls.differences(remote, ChangeSet.ofEverything()))
+                .extracting(Difference::path)
+                .containsExactly("gone");
+    }
+
+    @Test
+    void whatARegexExcludesIsNeitherSentNorDeletedLive() throws IOException {
+        mirror("", ".*/cache[0-9]+", true, 5000, "");
+        write("a/b/file", "");
+        write("a/b/cache1/ours", "");
+        write("c/file", "");
+        push(ChangeSet.ofEverything());
+        assertThat(target.resolve("a/b/cache1")).doesNotExist();
+        write(target, "a/b/cache1/theirs", "");
+        write(target, "c/cache2/theirs", "");
+        remove("a/b");
+        remove("c");
+        write("new/cache3/ours", "");
+        write("new/file", "");
+        ChangeSet changes = new ChangeSet();
+        changes.add("a/b", true);
+        changes.add("c", true);
+        changes.add("c/file", false);
+        changes.add("new", true);
+        push(changes);
+        assertThat(Trees.types(target).keySet())
+                .containsExactlyInAnyOrder(
+                        "",
+                        "a",
+                        "a/b",
+                        "a/b/cache1",
+                        "a/b/cache1/theirs",
+                        "c",
+                        "c/cache2",
+                        "c/cache2/theirs",
+                        "new",
+                        "new/file");
+    }
+
+    @Test
+    void regexesHoldForTreesOfAnyShapeAndName() throws IOException {
+        mirror("", ".*/(f|d)[0-9]*[05].*, d7.*", true, 7, "");
+        long seed = System.nanoTime();
+        System.out.println("regexes: seed " + seed);
+        Random random = new Random(seed);
+        Names names = new Names(random);
+        for (int round = 0; round < 3; round++) {
+            grow(random, names, source);
+            grow(random, names, target);
+            Map<String, Character> before = Trees.types(target);
+            push(ChangeSet.ofEverything());
+            Map<String, Character> ours = Trees.types(source);
+            Map<String, Character> after = Trees.types(target);
+            Excludes excludes = remote.mirror().excludes();
+            ours.forEach((path, type) -> {
+                if (!excludes.covers(path, type == 'd')) {
+                    assertThat(after).as(Names.readable(path)).containsEntry(path, type);
+                }
+            });
+            before.forEach((path, type) -> {
+                if (excludes.covers(path, type == 'd')) {
+                    assertThat(after).as(Names.readable(path)).containsEntry(path, type);
+                }
+            });
+            after.forEach((path, type) -> {
+                boolean holdsTheirs = before.keySet().stream()
+                        .anyMatch(theirs ->
+                                theirs.startsWith(path + "/") && excludes.covers(theirs, before.get(theirs) == 'd'));
+                boolean wanted = excludes.covers(path, type == 'd') ? before.containsKey(path) : ours.containsKey(path);
+                assertThat(wanted || holdsTheirs).as(Names.readable(path)).isTrue();
+            });
+        }
+    }
+
+    /** Directories are called d…, files f…, so that none stands in the way of another. */
+    private static void grow(Random random, Names names, Path root) {
+        RawFiles files = new RawFiles(root);
+        Map<String, Character> there = Trees.types(root);
+        List<String> directories = new ArrayList<>(
+                there.keySet().stream().filter(path -> there.get(path) == 'd').toList());
+        for (int i = 0; i < 40; i++) {
+            String in = directories.get(random.nextInt(directories.size()));
+            boolean directory = random.nextInt(3) == 0;
+            String name = (directory ? "d" : "f")
+                    + random.nextInt(12)
+                    + (random.nextBoolean() ? "" : new String(names.next(), ISO_8859_1));
+            String path = in.isEmpty() ? name : in + "/" + name;
+            if (name.length() > 255 || path.length() > 2000 || there.containsKey(path)) {
+                continue;
+            }
+            there.put(path, directory ? 'd' : 'f');
+            if (directory) {
+                files.mkdir(path);
+                directories.add(path);
+            } else {
+                files.create(path, new byte[random.nextInt(100)]);
+            }
+        }
+    }
+
+    @Test
+    void onlyASmallPushLeavesTheDaemonWithoutATimeout() throws IOException {
+        write("small", "text");
+        write("d/file", "text");
+        files.create("large", new byte[(1 << 20) + 1]);
+        assertThat(farTimeoutOff(pushEntries("small", "d"))).isEqualTo(where == Where.DAEMON);
+        assertThat(farTimeoutOff(pushEntries("small", "large"))).isFalse();
+        assertThat(farTimeoutOff(pushTree("d"))).isFalse();
+        assertSame();
+    }
+
+    private static boolean farTimeoutOff(List<RsyncCalls.Call> calls) {
+        return calls.stream().anyMatch(call -> call.arguments().contains("--remote-option=--timeout=0"));
     }
 
     @Test

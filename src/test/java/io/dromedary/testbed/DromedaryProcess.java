@@ -61,8 +61,8 @@ public final class DromedaryProcess implements AutoCloseable {
         return new DromedaryProcess(directory, environment, command);
     }
 
-    /** Another program in its place, for the test of this class. */
-    static DromedaryProcess startOther(Path directory, Map<String, String> environment, String... command) {
+    /** Another program in its place: an installed one, or any, for the test of this class. */
+    public static DromedaryProcess startOther(Path directory, Map<String, String> environment, String... command) {
         return new DromedaryProcess(directory, environment, List.of(command));
     }
 

@@ -15,6 +15,10 @@ final class Libc {
     static final int AT_FDCWD = -100;
     static final int AT_SYMLINK_NOFOLLOW = 0x100;
     static final long UTIME_OMIT = (1L << 30) - 2;
+    static final int SIGKILL = 9;
+    static final int AF_UNIX = 1;
+    static final int SOCK_DGRAM = 2;
+    static final int MSG_DONTWAIT = 0x40;
     static final int SIGCONT = 18;
     static final int SIGSTOP = 19;
 
@@ -50,6 +54,12 @@ final class Libc {
 
     /** @param times access and modification time, seconds and nanoseconds each */
     static native int utimensat(int directory, byte[] path, long[] times, int flags);
+
+    static native int socket(int domain, int type, int protocol);
+
+    static native int bind(int descriptor, byte[] address, int length);
+
+    static native long recv(int descriptor, byte[] bytes, long count, int flags);
 
     static native int kill(int pid, int signal);
 

@@ -79,7 +79,7 @@ public final class Trees {
     }
 
     /** The type of everything below a root, by byte string: find's letters, 'f', 'd', 'l' and so on. */
-    static TreeMap<String, Character> types(Path root) {
+    public static TreeMap<String, Character> types(Path root) {
         Listing listing = list(root);
         if (!listing.problem().isEmpty()) {
             throw new IllegalStateException(listing.problem());

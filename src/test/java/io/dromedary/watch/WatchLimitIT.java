@@ -6,15 +6,19 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.dromedary.change.Excludes;
 import io.dromedary.posix.LibC;
 import io.dromedary.testbed.Command;
+import io.dromedary.testbed.DromedaryProcess;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The limit on watches, lowered for a process in a user namespace of its own: nothing else on this machine sees it. */
 class WatchLimitIT {
@@ -78,6 +82,28 @@ class WatchLimitIT {
         assertThat(result.errors()).isEmpty();
         assertThat(text(result).lines().filter(line -> line.contains("ERROR"))).hasSize(1);
         assertThat(text(result)).contains("full true", "full true", "watches 102 full false");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"inotify", "file-watch"})
+    void aMirrorThatCannotWatchAllDoesNotStart(String watcher) throws Exception {
+        Path target = Files.createDirectory(temp.resolve("target"));
+        Command result = lowered(
+                DromedaryProcess.PROJECT.resolve("bin/dromedary").toString(),
+                "mirror",
+                "--port",
+                "0",
+                "--set",
+                "watcher=" + watcher,
+                "--set",
+                "state-dir=" + temp.resolve("state"),
+                root.toString(),
+                target.toString());
+        assertThat(result.exitCode()).as(result.errors() + text(result)).isEqualTo(2);
+        assertThat(result.errors().lines().filter(line -> line.contains("raise it")))
+                .singleElement(InstanceOfAssertFactories.STRING)
+                .contains("101 directories to watch", "sysctl fs.inotify.max_user_watches=524288");
+        assertThat(target).isEmptyDirectory();
     }
 
     private Command probe(String what, String... more) {

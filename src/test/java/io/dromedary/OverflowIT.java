@@ -1,0 +1,131 @@
+package io.dromedary;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.dromedary.testbed.Command;
+import io.dromedary.testbed.Configuration;
+import io.dromedary.testbed.DromedaryProcess;
+import io.dromedary.testbed.RsyncDaemon;
+import io.dromedary.testbed.Signals;
+import io.dromedary.testbed.Trees;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** More events than the kernel's queue takes: told, made good, and over when it is over. */
+class OverflowIT {
+    private static final Path QUEUE = Path.of("/proc/sys/fs/inotify/max_queued_events");
+    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration SOON = Duration.ofSeconds(120);
+
+    @TempDir
+    Path directory;
+
+    private Path source;
+    private Path copy;
+
+    @BeforeEach
+    void directories() throws IOException {
+        source = Files.createDirectory(directory.resolve("source"));
+        copy = Files.createDirectory(directory.resolve("copy"));
+        for (int i = 0; i < 50; i++) {
+            Files.createDirectory(source.resolve("d" + i));
+        }
+    }
+
+    /** One read gives all and a second nothing: Java's own methods would read the first digit. */
+    private static int queue() {
+        byte[] text = Command.run("cat", QUEUE.toString()).output();
+        return Integer.parseInt(new String(text, StandardCharsets.US_ASCII).strip());
+    }
+
+    private void write(int files) throws IOException {
+        for (int i = 0; i < files; i++) {
+            Files.writeString(source.resolve("d" + i % 50).resolve("f" + i), "file " + i);
+        }
+    }
+
+    private void assertOverflowed(DromedaryProcess dromedary) {
+        Trees.awaitEqual(source, copy, SOON);
+        dromedary.awaitLine("kernel's event queue for .* was full", START);
+        // No loop: what was owed is through, and no more pushes come of it.
+        await().atMost(SOON).during(Duration.ofSeconds(1)).until(() -> pushes(dromedary), new Unchanged()::still);
+        assertThat(dromedary.output().lines().filter(line -> line.contains("was full")))
+                .hasSizeLessThanOrEqualTo(3);
+        assertThat(dromedary.output()).doesNotContain("ERROR").doesNotContain("is gone");
+    }
+
+    /** True as long as the number it is shown stays what it was. */
+    private static final class Unchanged {
+        private long last = -1;
+
+        boolean still(long number) {
+            boolean same = number == last;
+            last = number;
+            return same;
+        }
+    }
+
+    private static long pushes(DromedaryProcess dromedary) {
+        return dromedary
+                .output()
+                .lines()
+                .filter(line -> line.contains("bytes sent"))
+                .count();
+    }
+
+    private DromedaryProcess run(RsyncDaemon daemon) {
+        return new Configuration(directory, source).remote("r", daemon.url("m")).run(Map.of("DROMEDARY_LOG", "DEBUG"));
+    }
+
+    @Test
+    void fiftyThousandFilesUnderTheSmallestQueue() throws Exception {
+        assumeTrue(Files.isWritable(QUEUE), "needs to set " + QUEUE);
+        int before = queue();
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start()) {
+            DromedaryProcess dromedary;
+            // It holds for queues that are made while it is set: for no longer than that, others on this machine make
+            // some.
+            try {
+                Files.writeString(QUEUE, "1");
+                assumeTrue(queue() == 1, "this system does not take " + QUEUE);
+                dromedary = run(daemon);
+                dromedary.awaitLine("watching", START);
+            } finally {
+                Files.writeString(QUEUE, Integer.toString(before));
+            }
+            try (dromedary) {
+                write(50_000);
+                assertOverflowed(dromedary);
+                Files.delete(source.resolve("d1/f1"));
+                Files.writeString(source.resolve("d2/f2"), "changed");
+                Trees.awaitEqual(source, copy, SOON);
+            }
+        }
+    }
+
+    @Test
+    void whileItHangs() throws Exception {
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                DromedaryProcess dromedary = run(daemon)) {
+            dromedary.awaitLine("live", START);
+            int queue = queue();
+            assumeTrue(queue <= 50_000, QUEUE + " is too large for this test");
+            Signals.stop(dromedary.pid());
+            try {
+                write(queue);
+            } finally {
+                Signals.resume(dromedary.pid());
+            }
+            assertOverflowed(dromedary);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+package io.dromedary.push;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.dromedary.testbed.Signals;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import org.apache.camel.component.exec.ExecCommand;
+import org.apache.camel.component.exec.ExecResult;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** An rsync that hangs, is killed or leaves something behind: noticed, ended with its children, and never a success. */
+@Timeout(120)
+class RsyncProcessIT {
+    private static final Duration SOON = Duration.ofSeconds(30);
+
+    @TempDir
+    Path directory;
+
+    private final RsyncProcess rsync = new RsyncProcess();
+
+    @AfterEach
+    void close() {
+        rsync.close();
+    }
+
+    /** A program named rsync: what the shell then does in its place. */
+    private String script(String text) throws IOException {
+        Path script = directory.resolve("rsync");
+        Files.writeString(script, "#!/bin/sh\n" + text + "\n");
+        script.toFile().setExecutable(true);
+        return script.toString();
+    }
+
+    private ExecResult run(String program, String... arguments) {
+        return run(program, new byte[0], arguments);
+    }
+
+    private ExecResult run(String program, byte[] input, String... arguments) {
+        return rsync.execute(new ExecCommand(
+                program, List.of(arguments), null, 0L, Set.of(), new ByteArrayInputStream(input), null, false, null));
+    }
+
+    private Path largeFile() throws IOException {
+        return Files.write(directory.resolve("large"), new byte[4 << 20]);
+    }
+
+    /** What runs below the tests now, beside what did before. */
+    private static ProcessHandle awaitChild(Set<ProcessHandle> before) {
+        return await().atMost(SOON)
+                .pollInterval(Duration.ofMillis(20))
+                .until(
+                        () -> ProcessHandle.current()
+                                .children()
+                                .filter(child -> !before.contains(child))
+                                .filter(child ->
+                                        child.info().command().orElse("").endsWith("rsync"))
+                                .findFirst()
+                                .orElse(null),
+                        child -> child != null);
+    }
+
+    private static Set<ProcessHandle> children() {
+        return Set.copyOf(ProcessHandle.current().children().toList());
+    }
+
+    private static RsyncException failure(CompletableFuture<?> push) {
+        try {
+            push.orTimeout(60, TimeUnit.SECONDS).join();
+            throw new AssertionError("no failure");
+        } catch (CompletionException e) {
+            assertThat(e.getCause()).isInstanceOf(RsyncException.class);
+            return (RsyncException) e.getCause();
+        }
+    }
+
+    @Test
+    void stoppedRsyncIsEndedWithItsChildrenAndTriedAgain() throws Exception {
+        Path large = largeFile();
+        Path copy = Files.createDirectory(directory.resolve("copy"));
+        Set<ProcessHandle> before = children();
+        CompletableFuture<?> push = CompletableFuture.supplyAsync(
+                () -> run("rsync", "-a", "--timeout=1", "--bwlimit=200", large.toString(), copy + "/"));
+        ProcessHandle child = awaitChild(before);
+        await().atMost(SOON)
+                .until(() -> child.descendants().count() > 0 && copy.toFile().list().length > 0);
+        List<ProcessHandle> all = new ArrayList<>(child.descendants().toList());
+        all.add(child);
+        // All of it: each of the three would else end at its own time-out, since the others do not answer.
+        all.forEach(process -> Signals.stop(process.pid()));
+        RsyncException failure = failure(push);
+        assertThat(failure.getMeaning()).isEqualTo(Meaning.AGAIN);
+        assertThat(failure).hasMessageContaining("rsync hung");
+        assertThat(all).noneMatch(Signals::isRunning);
+    }
+
+    @Test
+    void rsyncThatDoesNotReadItsListIsEndedToo() throws Exception {
+        String program = script("exec sleep 1000");
+        CompletableFuture<?> push = CompletableFuture.supplyAsync(() -> run(program, new byte[1 << 20], "--timeout=1"));
+        assertThat(failure(push)).hasMessageContaining("rsync hung");
+    }
+
+    @Test
+    void signsOfLifeOfTheRemoteShellAreNoneOfRsync() throws Exception {
+        Path shell = directory.resolve("shell");
+        Files.writeString(shell, "#!/bin/sh\nexec 1>&-\nwhile :; do date >/dev/null; sleep 0.1; done\n");
+        shell.toFile().setExecutable(true);
+        // rsync has gone silent for good; its child has not.
+        String program = script(shell + " & while :; do wait; done");
+        assertThat(failure(CompletableFuture.supplyAsync(() -> run(program, "--timeout=1"))))
+                .hasMessageContaining("rsync hung");
+    }
+
+    @Test
+    void slowRsyncIsLeftAlone() throws Exception {
+        Path large = largeFile();
+        Path copy = Files.createDirectory(directory.resolve("copy"));
+        // Eight seconds under a limit of six.
+        run("rsync", "-a", "--timeout=3", "--bwlimit=512", large.toString(), copy + "/");
+        assertThat(copy.resolve("large")).hasSameBinaryContentAs(large);
+    }
+
+    @Test
+    void withoutATimeoutSilenceIsNoFault() throws Exception {
+        assertThat(run(script("sleep 3; echo done"), "--timeout=1", "--timeout=0")
+                        .getStdout())
+                .hasContent("done");
+        assertThat(run(script("sleep 3; echo done")).getStdout()).hasContent("done");
+    }
+
+    @Test
+    void signalIsNeverASuccess() throws Exception {
+        for (String signal : List.of("KILL", "TERM", "HUP", "SEGV")) {
+            String program = script("kill -" + signal + " $$; sleep 10");
+            assertThatThrownBy(() -> run(program, "--timeout=30"))
+                    .isInstanceOfSatisfying(RsyncException.class, failure -> assertThat(failure.getMeaning())
+                            .isEqualTo(Meaning.AGAIN))
+                    .hasMessageContaining("ended by signal");
+        }
+    }
+
+    @Test
+    void whatRsyncLeavesBehindDoesNotHoldUpThePush() throws Exception {
+        Path pid = directory.resolve("pid");
+        String program = script("sleep 1000 & echo $! >" + pid + "; echo done");
+        try {
+            assertThat(run(program, "--timeout=30").getExitValue()).isZero();
+        } finally {
+            Signals.kill(Long.parseLong(Files.readString(pid).strip()));
+        }
+    }
+
+    @Test
+    void nextRunEndsWhatAKilledOneHasLeftBehindAndNothingElse() throws Exception {
+        String state = directory.resolve("state").toString();
+        String other = directory.resolve("state2").toString();
+        rsync.setStateDir(state);
+        String program = script("exec sleep 1000");
+        Set<ProcessHandle> before = children();
+        CompletableFuture<?> push = CompletableFuture.supplyAsync(() -> run(program));
+        await().atMost(SOON).until(() -> children().size() > before.size());
+        RsyncProcess stranger = new RsyncProcess();
+        stranger.setStateDir(other);
+        stranger.open();
+        assertThat(push).isNotDone();
+        RsyncProcess next = new RsyncProcess();
+        next.setStateDir(state);
+        next.open();
+        assertThat(failure(push)).hasMessageContaining("ended by signal");
+    }
+}
