@@ -15,7 +15,14 @@ import picocli.CommandLine.IVersionProvider;
             RunCommand.class,
             CheckCommand.class,
             ImportCommand.class,
-            SersyncCommand.class
+            SersyncCommand.class,
+            StatusCommand.class,
+            SteeringCommands.Sync.class,
+            SteeringCommands.Flush.class,
+            SteeringCommands.Pause.class,
+            SteeringCommands.Resume.class,
+            SteeringCommands.Failed.class,
+            SteeringCommands.Verify.class
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
