@@ -4,6 +4,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.Gate;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncProcess;
+import io.dromedary.pushed.AfterPush;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -44,11 +45,13 @@ final class Engine implements AutoCloseable {
     /** For all of it. */
     private static final Duration STOP = Duration.ofSeconds(9);
 
-    private static final Pattern OUR_KAMELET = Pattern.compile("kamelet:(?://)?(watch|rsync)[^?]*\\?(.+)");
+    private static final Pattern OUR_KAMELET =
+            Pattern.compile("kamelet:(?://)?(watch|rsync|pushed|command|http|socket|refresh-cdn)(?:/[^?]*)?\\?(.+)");
     private static final Pattern RSYNC_VERSION = Pattern.compile("version v?(\\d+)\\.(\\d+)");
     private static final List<String> SHIPPED = List.of(
             "classpath:dromedary/watch.camel.yaml",
             "classpath:dromedary/push.camel.yaml",
+            "classpath:dromedary/pushed.camel.yaml",
             "classpath:dromedary/redelivery.camel.yaml",
             "classpath:dromedary/full-sync.camel.yaml");
 
@@ -138,6 +141,7 @@ final class Engine implements AutoCloseable {
         } catch (Exception e) {
             throw mistake(e);
         }
+        bean("afterPush", AfterPush.class).check();
         return bean("mirrors", Mirrors.class);
     }
 
