@@ -47,9 +47,9 @@ class OverflowIT {
         return Integer.parseInt(new String(text, StandardCharsets.US_ASCII).strip());
     }
 
-    private void write(int files) throws IOException {
+    private void write(int files, int names) throws IOException {
         for (int i = 0; i < files; i++) {
-            Files.writeString(source.resolve("d" + i % 50).resolve("f" + i), "file " + i);
+            Files.writeString(source.resolve("d" + i % 50).resolve("f" + i % names), "file " + i);
         }
     }
 
@@ -103,7 +103,7 @@ class OverflowIT {
                 Files.writeString(QUEUE, Integer.toString(before));
             }
             try (dromedary) {
-                write(50_000);
+                write(50_000, 50_000);
                 assertOverflowed(dromedary);
                 Files.delete(source.resolve("d1/f1"));
                 Files.writeString(source.resolve("d2/f2"), "changed");
@@ -121,7 +121,7 @@ class OverflowIT {
             assumeTrue(queue <= 50_000, QUEUE + " is too large for this test");
             Signals.stop(dromedary.pid());
             try {
-                write(queue);
+                write(queue, 500);
             } finally {
                 Signals.resume(dromedary.pid());
             }
