@@ -31,6 +31,7 @@ class OverflowIT {
 
     private Path source;
     private Path copy;
+    private Configuration configuration;
 
     @BeforeEach
     void directories() throws IOException {
@@ -54,6 +55,11 @@ class OverflowIT {
     }
 
     private void assertOverflowed(DromedaryProcess dromedary) {
+        // Looking at so many files again and again would only take the processors from those who work.
+        await().atMost(SOON)
+                .pollDelay(Duration.ofSeconds(1))
+                .pollInterval(Duration.ofMillis(500))
+                .untilAsserted(() -> assertThat(configuration.owed("r")).isEmpty());
         Trees.awaitEqual(source, copy, SOON);
         dromedary.awaitLine("kernel's event queue for .* was full", START);
         // No loop: what was owed is through, and no more pushes come of it.
@@ -83,7 +89,8 @@ class OverflowIT {
     }
 
     private DromedaryProcess run(RsyncDaemon daemon) {
-        return new Configuration(directory, source).remote("r", daemon.url("m")).run(Map.of("DROMEDARY_LOG", "DEBUG"));
+        configuration = new Configuration(directory, source).remote("r", daemon.url("m"));
+        return configuration.run(Map.of("DROMEDARY_LOG", "DEBUG"));
     }
 
     @Test
