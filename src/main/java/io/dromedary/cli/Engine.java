@@ -131,6 +131,7 @@ final class Engine implements AutoCloseable {
 
     /** Brings everything up, or says in one line what is in the way. */
     Mirrors start() {
+        checkLog();
         checkRsync();
         onceConfigured(this::checkParameters);
         property("camel.main.routes-include-pattern", String.join(",", locations));
@@ -231,6 +232,15 @@ final class Engine implements AutoCloseable {
                 throw new IllegalArgumentException(where + ": kamelet:" + kamelet + " has no parameter " + name
                         + "; allowed are " + String.join(", ", known));
             }
+        }
+    }
+
+    /** Of a format that does not exist, logback would make no log at all. */
+    private static void checkLog() {
+        String format = System.getenv("DROMEDARY_LOG_FORMAT");
+        if (format != null && !format.isEmpty() && !format.equals("text") && !format.equals("json")) {
+            throw new IllegalArgumentException(
+                    "environment DROMEDARY_LOG_FORMAT = " + format + ": allowed is text or json");
         }
     }
 
