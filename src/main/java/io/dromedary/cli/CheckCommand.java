@@ -41,6 +41,7 @@ final class CheckCommand implements Callable<Integer> {
         // The real one may be in use, and a fail queue that is opened takes over what waits in it.
         Path state = Files.createTempDirectory("dromedary-check");
         settings.set("state-dir", state.toString(), "check");
+        settings.set("http.port", "0", "check");
         Engine engine = options.engine(settings);
         engine.property("camel.main.auto-startup", "false");
         try (engine;

@@ -10,7 +10,18 @@ import picocli.CommandLine.IVersionProvider;
         description = "Live one-way mirroring of directories to many rsync targets.",
         mixinStandardHelpOptions = true,
         versionProvider = Dromedary.Version.class,
-        subcommands = {MirrorCommand.class, RunCommand.class, CheckCommand.class},
+        subcommands = {
+            MirrorCommand.class,
+            RunCommand.class,
+            CheckCommand.class,
+            StatusCommand.class,
+            SteeringCommands.Sync.class,
+            SteeringCommands.Flush.class,
+            SteeringCommands.Pause.class,
+            SteeringCommands.Resume.class,
+            SteeringCommands.Failed.class,
+            SteeringCommands.Verify.class
+        },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:done, also after SIGTERM and SIGINT",

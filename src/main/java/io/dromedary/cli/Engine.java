@@ -67,6 +67,26 @@ final class Engine implements AutoCloseable {
         property("camel.main.shutdown-timeout", "5");
         property("camel.main.startup-summary-level", "Off");
         property("camel.main.jmx-enabled", "false");
+        if (!settings.get("http.port").equals("0")) {
+            serve();
+        }
+    }
+
+    /** Status, API, health and metrics on one port. */
+    private void serve() {
+        locations.add("classpath:dromedary/status.camel.yaml");
+        for (String server : List.of("camel.server.", "camel.management.")) {
+            property(server + "enabled", "true");
+            property(server + "host", settings.get("http.host"));
+            property(server + "port", settings.get("http.port"));
+        }
+        property("camel.server.max-body-size", "65536");
+        property("camel.management.health-check-enabled", "true");
+        property("camel.management.health-path", "/observe/health");
+        property("camel.management.metrics-enabled", "true");
+        property("camel.health.exposure-level", "full");
+        property("camel.metrics.enabled", "true");
+        property("camel.metrics.binders", "jvm-memory,jvm-gc,jvm-thread,processor,file-descriptor,uptime");
     }
 
     /** Sets one of Camel's own properties. */

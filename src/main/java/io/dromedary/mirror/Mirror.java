@@ -21,6 +21,7 @@ public final class Mirror {
     private volatile Stat root;
     private volatile boolean mounted;
     private volatile boolean filled;
+    private volatile long lastEvent = System.nanoTime();
 
     public void setId(String id) {
         this.id = id;
@@ -81,9 +82,13 @@ public final class Mirror {
         return LibC.isMountPoint(ByteString.of(source.toString()) + "/.");
     }
 
-    /** Takes the directory that is now at the source's place for the right one, from now on. */
+    /** Takes the directory that is now at the source's place, if there is one, for the right one from now on. */
     public void accept() {
-        root = root();
+        Stat now = root();
+        if (now == null || !now.isDirectory()) {
+            return;
+        }
+        root = now;
         mounted = isMountPoint();
         filled = false;
         isEmpty();
@@ -103,9 +108,19 @@ public final class Mirror {
         if (!now.isSameFile(root)) {
             return "source " + source
                     + " is another directory than at the start, unmounted or replaced; it goes on when"
-                    + " that one is back, restart if this one is right";
+                    + " that one is back; if this one is right: dromedary resume REMOTE";
         }
         return null;
+    }
+
+    /** The watch has told of something. */
+    public void seen() {
+        lastEvent = System.nanoTime();
+    }
+
+    /** When the watch last told of something, by {@link System#nanoTime}. */
+    public long lastEvent() {
+        return lastEvent;
     }
 
     private Stat root() {

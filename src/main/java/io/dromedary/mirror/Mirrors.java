@@ -4,6 +4,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.camel.Header;
 
 /** All mirrors and remotes of this process, filled by the Kamelets as the routes come up. */
 public final class Mirrors {
@@ -36,6 +37,13 @@ public final class Mirrors {
         return remotes.values().stream()
                 .filter(remote -> remote.mirror().id().equals(mirror))
                 .toList();
+    }
+
+    /** The remotes of that mirror and of that name, each null for any; one that is not known is an error. */
+    public synchronized Collection<Remote> chosen(@Header("mirror") String mirror, @Header("remote") String remote) {
+        Mirror of = mirror == null ? null : mirror(mirror);
+        Collection<Remote> chosen = remote == null ? remotes() : List.of(remote(remote));
+        return chosen.stream().filter(one -> of == null || one.mirror() == of).toList();
     }
 
     /** The mirror of that route id. */

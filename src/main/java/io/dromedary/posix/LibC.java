@@ -50,6 +50,9 @@ public final class LibC {
     private static final int F_UNLCK = 2;
     private static final int SIGURG = 23;
 
+    /** asm-generic/ioctls.h; powerpc has its own. */
+    private static final long FIONREAD = Platform.ARCH.startsWith("ppc") ? 0x4004667fL : 0x541BL;
+
     private static final short POLLIN = 1;
     private static final byte DT_UNKNOWN = 0;
     private static final byte DT_DIR = 4;
@@ -93,6 +96,8 @@ public final class LibC {
     private static native int open(byte[] path, int flags);
 
     private static native int close(int fd);
+
+    private static native int ioctl(int fd, long request, int[] result);
 
     private static native int fcntl(int fd, int command, long argument);
 
@@ -156,6 +161,13 @@ public final class LibC {
             throw new PosixException("poll", errno);
         }
         return (isReadable(pollfds[1]) ? 1 : 0) | (isReadable(pollfds[3]) ? 2 : 0);
+    }
+
+    /** How many bytes wait to be read. */
+    public static int available(int fd) {
+        int[] bytes = new int[1];
+        checked("ioctl", ioctl(fd, FIONREAD, bytes));
+        return bytes[0];
     }
 
     /** A new event counter: readable once {@link #wake} was called, until {@link #clearWake}. */

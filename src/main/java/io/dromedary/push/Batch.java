@@ -2,6 +2,7 @@ package io.dromedary.push;
 
 import io.dromedary.change.ChangeSet;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,10 +15,22 @@ public final class Batch {
     private final ChangeSet changes = new ChangeSet();
     private final List<Path> files = new ArrayList<>();
     private Instant since = Instant.now();
+    /** The same on the clock of {@link System#nanoTime}, which no one sets back. */
+    private long sinceNanos = System.nanoTime();
+
+    private int arrived;
+    private int failedBefore;
+    private boolean absorbed;
     private long bytesSent;
     private boolean redelivery;
 
     void merge(ChangeSet more) {
+        changes.merge(more);
+        arrived += more.size();
+    }
+
+    /** Adds what is to be pushed once more: nothing new. */
+    void repeat(ChangeSet more) {
         changes.merge(more);
     }
 
@@ -26,15 +39,36 @@ public final class Batch {
         changes.merge(other.changes);
         files.addAll(other.files);
         redelivery |= other.redelivery;
-        if (other.since.isBefore(since)) {
+        failedBefore += other.redelivery ? other.changes.size() : other.failedBefore;
+        if (other.sinceNanos - sinceNanos < 0) {
             since = other.since;
+            sinceNanos = other.sinceNanos;
         }
+        other.absorbed = true;
+    }
+
+    /** Whether another batch has taken over what it holds. */
+    boolean isAbsorbed() {
+        return absorbed;
+    }
+
+    /** How many changes were new to this remote since this was last asked. */
+    int takeArrived() {
+        int count = arrived;
+        arrived = 0;
+        return count;
+    }
+
+    /** How many of its changes the fail queue does not count already. */
+    int pending() {
+        return Math.max(0, changes.size() - failedBefore);
     }
 
     /** Some of its changes, to be pushed once more: what it is kept in goes over to them, for a kill in between. */
-    Batch again(ChangeSet some) {
+    Batch again(ChangeSet some, long oldest) {
         Batch again = new Batch();
-        again.merge(some);
+        again.repeat(some);
+        again.sinceNanos(oldest);
         again.files.addAll(files);
         files.clear();
         return again;
@@ -55,6 +89,18 @@ public final class Batch {
 
     void since(Instant earlier) {
         since = earlier;
+        sinceNanos = System.nanoTime()
+                - Math.max(0, Duration.between(earlier, Instant.now()).toNanos());
+    }
+
+    /** When the oldest of these changes happened, on the clock of {@link System#nanoTime}. */
+    long sinceNanos() {
+        return sinceNanos;
+    }
+
+    void sinceNanos(long earlier) {
+        since = Instant.now().minusNanos(System.nanoTime() - earlier);
+        sinceNanos = earlier;
     }
 
     void sent(long bytes) {

@@ -31,6 +31,10 @@ public final class BatchStrategy implements AggregationStrategy {
         }
         Batch batch = result.getMessage().getBody(Batch.class);
         if (body instanceof Batch redelivered) {
+            if (redelivered.files().isEmpty() && !redelivered.changes().isEmpty()) {
+                // What a full sync may have undone is on disk nowhere else.
+                failQueue.journal(remote, batch, redelivered.changes());
+            }
             batch.absorb(redelivered);
         } else {
             ChangeSet changes = (ChangeSet) body;

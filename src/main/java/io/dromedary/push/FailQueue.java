@@ -59,6 +59,8 @@ public final class FailQueue implements AutoCloseable {
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
     private static final String OLDEST = "# oldest change: ";
+    private static final String TRIES = "# tries: ";
+    private static final String ERROR = "# error: ";
 
     private Path state;
     private Mirrors mirrors;
@@ -67,12 +69,15 @@ public final class FailQueue implements AutoCloseable {
     private final Map<String, Outage> outages = new HashMap<>();
     private FileChannel pid;
     private final Map<Batch, Journal> journals = new HashMap<>();
+    private final Map<Path, Failure> failures = new HashMap<>();
     private long sequence;
     private boolean journalFailed;
 
     /** Since when, and when next: the redelivery of one remote. */
     private static final class Outage {
         int tries;
+        /** A batch with all of it is on its way. */
+        boolean trying;
         /** What could not even be written to disk. */
         Batch unsaved;
         /** On the clock of {@link System#nanoTime}. */
@@ -205,6 +210,9 @@ public final class FailQueue implements AutoCloseable {
         closeJournal(batch);
         delete(batch.files());
         Outage outage = outages.remove(remote);
+        if (outage != null) {
+            outage.trying = false;
+        }
         if (outage != null && (outage.unsaved != null || !failedFiles(remote).isEmpty())) {
             outage.next = System.nanoTime();
             outages.put(remote, outage);
@@ -219,13 +227,14 @@ public final class FailQueue implements AutoCloseable {
         closeJournal(batch);
         Outage outage = outages.computeIfAbsent(remote, id -> new Outage());
         outage.tries++;
+        outage.trying = false;
         long pause = Math.min(maxBackoff, backoff << Math.min(20, outage.tries - 1));
         outage.next = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause);
         String header = "# not yet at " + remote + " (" + mirrors.remote(remote).target()
                 + "); delete this file to forget it\n"
                 + OLDEST + batch.since() + "\n"
-                + "# tries: " + outage.tries + "\n"
-                + "# error: "
+                + TRIES + outage.tries + "\n"
+                + ERROR
                 + ByteString.escape(
                         ByteString.of(String.valueOf(RsyncException.in(error).getMessage()))) + "\n";
         try {
@@ -262,14 +271,110 @@ public final class FailQueue implements AutoCloseable {
         List<Redelivery> due = new ArrayList<>();
         for (Map.Entry<String, Outage> outage : outages.entrySet()) {
             String remote = outage.getKey();
-            if (!mirrors.knows(remote) || outage.getValue().next - System.nanoTime() > 0) {
+            if (!mirrors.knows(remote) || outage.getValue().trying || outage.getValue().next - System.nanoTime() > 0) {
                 continue;
             }
-            // Until this try has ended there is no other.
-            outage.getValue().next = System.nanoTime() + TimeUnit.DAYS.toNanos(365);
+            outage.getValue().trying = true;
             due.add(new Redelivery(remote, read(remote, outage.getValue())));
         }
         return due;
+    }
+
+    /** What this remote has failed to get is due now, whatever pause it has. */
+    public synchronized void retry(String remote) {
+        Outage outage = outages.get(remote);
+        if (outage != null) {
+            outage.next = System.nanoTime();
+        }
+    }
+
+    /**
+     * Forgets what this remote has failed to get; what is being pushed again just now may still arrive. A remote that is
+     * down is tried all the same.
+     *
+     * @return how many changes that were
+     */
+    public synchronized int drop(String remote) {
+        int dropped = failed(remote).stream().mapToInt(Failure::changes).sum();
+        delete(failedFiles(remote));
+        Outage outage = outages.get(remote);
+        if (outage != null && outage.unsaved != null) {
+            dropped += outage.unsaved.changes().size();
+            outage.unsaved = null;
+        }
+        return dropped;
+    }
+
+    /**
+     * One file of the fail queue.
+     *
+     * @param changes how many are in it
+     * @param sinceNanos when the oldest of them happened, on the clock of {@link System#nanoTime}
+     * @param tries how often it was tried
+     * @param error rsync's words at the last try
+     */
+    public record Failure(Path file, int changes, long sinceNanos, int tries, String error) {
+        /** The changes, one a line as in the file: {@code entry PATH}, {@code tree PATH}, PATH a byte string. */
+        public List<String> lines() throws IOException {
+            return Files.readString(file, StandardCharsets.ISO_8859_1)
+                    .lines()
+                    .filter(line -> line.startsWith("entry ") || line.startsWith("tree "))
+                    .toList();
+        }
+    }
+
+    /** What this remote has failed to get. */
+    public synchronized List<Failure> failed(String remote) {
+        if (!outages.containsKey(remote)) {
+            return List.of();
+        }
+        List<Failure> all = new ArrayList<>();
+        List<Path> files = failedFiles(remote);
+        for (Path file : files) {
+            // A file never changes once it is there, and is mostly asked for many times.
+            Failure known = failures.get(file);
+            if (known == null) {
+                try {
+                    known = failure(file);
+                } catch (IOException e) {
+                    LOG.debug("{}: {}", file, e.toString());
+                    continue;
+                }
+                failures.put(file, known);
+            }
+            all.add(known);
+        }
+        Path directory = state.resolve("failed").resolve(remote);
+        failures.keySet().removeIf(file -> file.startsWith(directory) && !files.contains(file));
+        return all;
+    }
+
+    private static Failure failure(Path file) throws IOException {
+        Batch batch = new Batch();
+        read(file, batch);
+        int tries = 0;
+        String error = "left behind by an earlier run";
+        for (String line :
+                Files.readString(file, StandardCharsets.ISO_8859_1).lines().toList()) {
+            if (line.matches(TRIES + "\\d{1,9}")) {
+                tries = Integer.parseInt(line.substring(TRIES.length()));
+            } else if (line.startsWith(ERROR)) {
+                error = new String(
+                        ByteString.bytes(ByteString.unescape(line.substring(ERROR.length()))), StandardCharsets.UTF_8);
+            }
+        }
+        return new Failure(file, batch.changes().size(), batch.sinceNanos(), tries, error);
+    }
+
+    /** When the oldest change that this remote has failed to get happened, by {@link System#nanoTime}; or null. */
+    synchronized Long oldest(String remote) {
+        Long oldest = null;
+        for (Failure failure : failed(remote)) {
+            if (oldest == null || failure.sinceNanos - oldest < 0) {
+                oldest = failure.sinceNanos;
+            }
+        }
+        return oldest;
     }
 
     private Batch read(String remote, Outage outage) {

@@ -1,8 +1,12 @@
 package io.dromedary.push;
 
-import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirrors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -10,8 +14,10 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.apache.camel.CamelContext;
 import org.apache.camel.CamelContextAware;
 import org.apache.camel.Exchange;
@@ -44,6 +50,9 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     private final Map<String, State> states = new HashMap<>();
     private final Set<Lane> waitingForSlot = new LinkedHashSet<>();
+    private final List<Consumer<Push>> listeners = new CopyOnWriteArrayList<>();
+    private Path pausedDir;
+    private boolean initialSync;
     private boolean stopping;
     private int running;
     private int runningDown;
@@ -53,13 +62,23 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         final Lane live;
         final Lane full;
         /** What was pushed live since the full sync under way began. */
-        ChangeSet again = new ChangeSet();
+        Batch again = new Batch();
+        /** On its way to be pushed once more. */
+        final List<Batch> returning = new ArrayList<>();
 
         boolean down;
+        boolean halted;
+        boolean paused;
         boolean synced;
         int tries;
         /** Each of an outage's errors is logged once, not once a try. */
         final Set<String> errors = new HashSet<>();
+
+        Instant lastPush;
+        String lastError;
+        long changes;
+        long pushes;
+        long bytesSent;
 
         State(String remote) {
             live = new Lane(remote + " live", this);
@@ -72,6 +91,11 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         final String key;
         final State state;
         boolean inFlight;
+        /** What is pushed just now, and what gathers behind it; the same one in between. */
+        Batch pushing;
+
+        Batch gathering;
+        long started;
         boolean waiting;
         boolean redelivery;
         boolean probing;
@@ -117,6 +141,16 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         this.maxWait = maxWait;
     }
 
+    /** Whether a remote counts as synced only after a full sync in this run. */
+    public void setInitialSync(boolean initialSync) {
+        this.initialSync = initialSync;
+    }
+
+    /** Where it is remembered over restarts which remotes are paused. */
+    public void setStateDir(String stateDir) {
+        this.pausedDir = Path.of(stateDir).toAbsolutePath().normalize().resolve("paused");
+    }
+
     /** Makes the thread pool known that pushes run on: one thread for each rsync. */
     public void open() {
         ThreadPoolProfile pushers = new ThreadPoolProfile("pushers");
@@ -129,8 +163,12 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     /** Completion predicate of the aggregate: whether the batch, just added to, leaves now. */
     public synchronized boolean mayLeave(Exchange exchange) {
         Lane lane = lane(exchange);
+        Batch batch = exchange.getMessage().getBody(Batch.class);
         lane.waiting = true;
-        lane.redelivery |= exchange.getMessage().getBody(Batch.class).isRedelivery();
+        lane.gathering = batch;
+        lane.state.changes += batch.takeArrived();
+        lane.state.returning.removeIf(Batch::isAbsorbed);
+        lane.redelivery |= batch.isRedelivery();
         if (maxWait > 0 && !lane.redelivery) {
             if (!lane.delayed && !lane.inFlight) {
                 lane.delayed = true;
@@ -161,16 +199,24 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         String remote = remote(exchange);
         Batch batch = exchange.getProperty("batch", Batch.class);
         Batch again = null;
+        Push push;
         synchronized (this) {
             State state = lane.state;
             if (lane == state.live && lane.overlapped) {
                 if (state.full.inFlight) {
-                    state.again.merge(batch.changes());
+                    if (state.again.changes().isEmpty() || batch.sinceNanos() - state.again.sinceNanos() < 0) {
+                        state.again.sinceNanos(batch.sinceNanos());
+                    }
+                    state.again.repeat(batch.changes());
                 } else {
-                    again = batch.again(batch.changes());
+                    again = batch.again(batch.changes(), batch.sinceNanos());
                 }
-            } else if (lane == state.full && !state.again.isEmpty()) {
-                again = batch.again(state.again);
+            } else if (lane == state.full && !state.again.changes().isEmpty()) {
+                again = batch.again(state.again.changes(), state.again.sinceNanos());
+                state.again = new Batch();
+            }
+            if (again != null) {
+                state.returning.add(again);
             }
             failQueue.through(remote, batch);
             if (state.tries > 0) {
@@ -178,23 +224,56 @@ public final class Gate implements CamelContextAware, AutoCloseable {
                 LOG.info("{}: {} after {} failed tries", remote, now, state.tries);
             }
             state.down = false;
+            state.halted = false;
             state.tries = 0;
             state.errors.clear();
-            report(remote, lane, batch, exchange);
+            state.lastPush = Instant.now();
+            state.pushes++;
+            state.bytesSent += batch.bytesSent();
+            push = push(remote, lane, batch, "ok");
+            report(push, lane);
             // In the same step as the question what has to come again: a live push ends before this full sync or after.
             release(lane);
         }
         next(lane);
+        listeners.forEach(listener -> listener.accept(push));
         return again;
     }
 
-    private void report(String remote, Lane lane, Batch batch, Exchange exchange) {
-        double seconds = exchange.getClock().elapsed() / 1000.0;
-        if (lane == lane.state.full && !lane.state.synced) {
+    /**
+     * A push that came to its end.
+     *
+     * @param changes how many were in it
+     * @param nanos how long it took, all rsync calls together
+     * @param outcome ok, partial (some paths did not go through), down or halted
+     */
+    public record Push(String remote, boolean fullSync, int changes, long bytes, long nanos, String outcome) {}
+
+    private static Push push(String remote, Lane lane, Batch batch, String outcome) {
+        return new Push(
+                remote,
+                lane == lane.state.full,
+                batch == null ? 0 : batch.changes().size(),
+                batch == null ? 0 : batch.bytesSent(),
+                System.nanoTime() - lane.started,
+                outcome);
+    }
+
+    /** Tells the listener of every push from now on, on the thread of the push. */
+    public void listen(Consumer<Push> listener) {
+        listeners.add(listener);
+    }
+
+    private void report(Push push, Lane lane) {
+        if (push.fullSync() && !lane.state.synced) {
             lane.state.synced = true;
-            LOG.info("{}: full sync done in {} s, {} bytes sent; live", remote, seconds, batch.bytesSent());
+            LOG.info(
+                    "{}: full sync done in {} s, {} bytes sent; live",
+                    push.remote(),
+                    TimeUnit.NANOSECONDS.toMillis(push.nanos()) / 1000.0,
+                    push.bytes());
         } else if (LOG.isDebugEnabled()) {
-            LOG.debug("{}: {} changes, {} bytes sent", remote, batch.changes().size(), batch.bytesSent());
+            LOG.debug("{}: {} changes, {} bytes sent", push.remote(), push.changes(), push.bytes());
         }
     }
 
@@ -203,6 +282,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         Lane lane = lane(exchange);
         String remote = remote(exchange);
         Exception cause = RsyncException.in(exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class));
+        Push push;
         synchronized (this) {
             State state = lane.state;
             state.tries++;
@@ -219,9 +299,13 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             }
             // What one unreadable file owes is redelivered; the rest goes on meanwhile.
             state.down = !partial;
+            state.halted = cause instanceof HaltedException;
+            state.lastError = error;
+            push = push(remote, lane, exchange.getProperty("batch", Batch.class), partial ? "partial" : word(state));
             release(lane);
         }
         next(lane);
+        listeners.forEach(listener -> listener.accept(push));
     }
 
     /** After a lane's release: what waits for a slot, and what has gathered behind this lane, may leave. */
@@ -254,7 +338,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     private boolean take(Lane lane) {
         State state = lane.state;
-        if (stopping || lane.inFlight || state.down && !lane.redelivery) {
+        if (stopping || state.paused || lane.inFlight || state.down && !lane.redelivery) {
             return false;
         }
         if (running >= maxProcesses || state.down && runningDown >= Math.max(1, maxProcesses / 2)) {
@@ -267,11 +351,18 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             lane.probing = true;
         }
         lane.inFlight = true;
+        lane.pushing = lane.gathering;
+        lane.started = System.nanoTime();
         lane.waiting = false;
         lane.redelivery = false;
         lane.overlapped = lane == state.live && state.full.inFlight;
         if (lane == state.full) {
-            state.again = new ChangeSet();
+            if (!state.again.changes().isEmpty()
+                    && lane.pushing != null
+                    && lane.pushing.sinceNanos() - state.again.sinceNanos() > 0) {
+                lane.pushing.sinceNanos(state.again.sinceNanos());
+            }
+            state.again = new Batch();
             state.live.overlapped = true;
         }
         return true;
@@ -279,12 +370,161 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     private void release(Lane lane) {
         lane.inFlight = false;
+        if (lane.gathering == lane.pushing) {
+            // It was still being added to when it was let go.
+            lane.gathering = null;
+        }
+        lane.pushing = null;
         running--;
         notifyAll();
         if (lane.probing) {
             lane.probing = false;
             runningDown--;
         }
+    }
+
+    /** Pushes nothing more to this remote, over restarts too, until it is resumed; its changes go on collecting. */
+    public void pause(String remote) throws IOException {
+        Path mark = pausedDir.resolve(mirrors.remote(remote).id());
+        Files.createDirectories(
+                pausedDir, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Files.writeString(mark, "nothing is pushed to this remote until it is resumed\n");
+        synchronized (this) {
+            State state = state(remote);
+            if (!state.paused) {
+                LOG.info("{}: paused", remote);
+            }
+            state.paused = true;
+        }
+    }
+
+    /** The way back from {@link #pause}; a remote that is down or halted is tried at once. */
+    public void resume(String remote) throws IOException {
+        Files.deleteIfExists(pausedDir.resolve(mirrors.remote(remote).id()));
+        State state;
+        synchronized (this) {
+            state = state(remote);
+            if (state.paused) {
+                LOG.info("{}: resumed", remote);
+            }
+            state.paused = false;
+        }
+        failQueue.retry(remote);
+        drain(state.live);
+        drain(state.full);
+    }
+
+    /**
+     * How one remote fares.
+     *
+     * @param state syncing, live, pushing, down, paused or halted
+     * @param synced whether a full sync is through, or none was asked for
+     * @param changes how many have come for it since the start
+     * @param pending how many of them wait or are being pushed
+     * @param failed how many are in the fail queue
+     * @param lagSeconds the age of the oldest change not yet there; 0 when there is none
+     * @param lastPush when a push last went well; null: never in this run
+     * @param lastError rsync's words when a push last failed; null: never in this run
+     * @param pushes how many went well
+     * @param bytesSent by these
+     */
+    public record Progress(
+            String state,
+            boolean synced,
+            long changes,
+            long pending,
+            long failed,
+            double lagSeconds,
+            Instant lastPush,
+            String lastError,
+            long pushes,
+            long bytesSent) {
+        /** Whether changes are pushed to it. */
+        public boolean isUp() {
+            return !Set.of("down", "paused", "halted").contains(state);
+        }
+    }
+
+    /** How this remote fares now. */
+    public synchronized Progress progress(String remote) {
+        State state = state(mirrors.remote(remote).id());
+        long pending = 0;
+        for (Lane lane : List.of(state.live, state.full)) {
+            pending += lane.pushing == null ? 0 : lane.pushing.pending();
+            pending += lane.gathering == null || lane.gathering == lane.pushing ? 0 : lane.gathering.pending();
+        }
+        Long oldest = oldest(remote, state);
+        return new Progress(
+                word(state),
+                state.synced || !initialSync,
+                state.changes,
+                pending,
+                failQueue.failed(remote).stream()
+                        .mapToLong(FailQueue.Failure::changes)
+                        .sum(),
+                oldest == null ? 0 : Math.max(0, System.nanoTime() - oldest) / 1e9,
+                state.lastPush,
+                state.lastError,
+                state.pushes,
+                state.bytesSent);
+    }
+
+    private String word(State state) {
+        if (state.paused) {
+            return "paused";
+        }
+        if (state.down) {
+            return state.halted ? "halted" : "down";
+        }
+        if (state.full.inFlight || state.full.waiting || initialSync && !state.synced) {
+            return "syncing";
+        }
+        return state.live.inFlight ? "pushing" : "live";
+    }
+
+    /** When the oldest change that is not yet at this remote happened, by {@link System#nanoTime}; or null. */
+    private Long oldest(String remote, State state) {
+        List<Batch> owed = new ArrayList<>(state.returning);
+        for (Lane lane : List.of(state.live, state.full)) {
+            owed.add(lane.pushing);
+            owed.add(lane.gathering);
+        }
+        Long oldest = failQueue.oldest(remote);
+        // After a full sync that failed, until the next try or until a person drops it.
+        if (!state.again.changes().isEmpty() && (state.full.inFlight || state.full.waiting || oldest != null)) {
+            owed.add(state.again);
+        }
+        for (Batch batch : owed) {
+            if (batch != null && (oldest == null || batch.sinceNanos() - oldest < 0)) {
+                oldest = batch.sinceNanos();
+            }
+        }
+        return oldest;
+    }
+
+    /**
+     * Waits until nothing that came before is owed to a remote any more: not waiting, not being pushed, not failed, and
+     * not to be pushed once more because of a full sync.
+     *
+     * @param mark what came before, on the clock of {@link System#nanoTime}
+     * @param deadline until when to wait, on that clock
+     * @return whether it came to that, or the remote is not up
+     */
+    public synchronized boolean awaitThrough(String remote, long mark, long deadline) throws InterruptedException {
+        State state = state(mirrors.remote(remote).id());
+        while (!state.down && !state.paused) {
+            Long oldest = oldest(remote, state);
+            if ((oldest == null || oldest - mark > 0) && (state.synced || !initialSync)) {
+                return true;
+            }
+            long left = deadline - System.nanoTime();
+            if (left <= 0) {
+                return false;
+            }
+            // Each end of a push wakes this; what a person does to the fail queue's files does not.
+            TimeUnit.NANOSECONDS.timedWait(this, Math.min(left, TimeUnit.MILLISECONDS.toNanos(200)));
+        }
+        return true;
     }
 
     /**
@@ -302,8 +542,16 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     }
 
     private synchronized Lane lane(Exchange exchange) {
-        State state = states.computeIfAbsent(remote(exchange), State::new);
+        State state = state(remote(exchange));
         return "full sync".equals(exchange.getMessage().getHeader("lane")) ? state.full : state.live;
+    }
+
+    private State state(String remote) {
+        return states.computeIfAbsent(remote, id -> {
+            State state = new State(id);
+            state.paused = pausedDir != null && Files.exists(pausedDir.resolve(id));
+            return state;
+        });
     }
 
     private String remote(Exchange exchange) {

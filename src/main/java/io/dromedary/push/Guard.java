@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.camel.Body;
 import org.apache.camel.Header;
 import org.slf4j.Logger;
@@ -35,6 +37,10 @@ public final class Guard {
     private RsyncProcess rsyncProcess;
     private String command;
     private int maxDelete;
+    /** By remote, how many deletions a full sync was stopped for, and how many a person has allowed. */
+    private final Map<String, Integer> refused = new ConcurrentHashMap<>();
+
+    private final Map<String, Integer> allowed = new ConcurrentHashMap<>();
 
     public void setStateDir(String stateDir) {
         this.marks = Path.of(stateDir).toAbsolutePath().normalize().resolve("mirrors");
@@ -64,6 +70,7 @@ public final class Guard {
     /** Called with each message of a watch: a source that had files and is empty after an event was emptied by it. */
     public void seen(@Header("mirror") String mirrorId) throws IOException {
         Mirror mirror = mirrors.mirror(mirrorId);
+        mirror.seen();
         Path mark = marks.resolve(mirrorId);
         boolean inPlace = mirror.problem() == null && (mirror.isMountPoint() || !belongsOnMount(mark));
         if (inPlace && mirror.isEmpty() && mirror.wasFilled()) {
@@ -76,19 +83,40 @@ public final class Guard {
         Remote remote = mirrors.remote(remoteId);
         Mirror mirror = remote.mirror();
         Path mark = marks.resolve(mirror.id());
-        checkPlace(mirror, mark);
+        checkPlace(remote, mark);
         if (!mirror.isEmpty()) {
             fill(mark, mirror.isMountPoint());
         } else if ((batch.isEverything() || batch.isRedelivery()) && Files.exists(mark)) {
             throw new HaltedException("source " + mirror.source() + " is empty and no event emptied it: is a mount"
-                    + " missing? If this is right, delete " + mark);
+                    + " missing? If this is right: dromedary resume " + remoteId);
         }
         if (batch.isEverything() && remote.delete() && maxDelete < Integer.MAX_VALUE) {
             int deletions = deletions(remote, batch);
-            if (deletions > maxDelete) {
+            if (deletions > Math.max(maxDelete, allowed.getOrDefault(remoteId, 0))) {
+                refused.put(remoteId, deletions);
                 throw new HaltedException("a full sync would delete " + deletions + " entries, max-delete is "
-                        + maxDelete + "; if this is right, restart with a higher one");
+                        + maxDelete + "; if this is right: dromedary resume " + remoteId);
             }
+            if (deletions <= maxDelete) {
+                allowed.remove(remoteId);
+            }
+            refused.remove(remoteId);
+        }
+    }
+
+    /** A person says that what halts this remote is right: the next full sync does it. */
+    public void allow(String remoteId) throws IOException {
+        Remote remote = mirrors.remote(remoteId);
+        Mirror mirror = remote.mirror();
+        mirror.accept();
+        Path mark = marks.resolve(mirror.id());
+        boolean mountIsMissing = !mirror.isMountPoint() && belongsOnMount(mark);
+        if (mirror.problem() == null && (mirror.isEmpty() || mountIsMissing)) {
+            Files.deleteIfExists(mark);
+        }
+        Integer deletions = refused.get(remoteId);
+        if (deletions != null) {
+            allowed.put(remoteId, deletions);
         }
     }
 
@@ -106,7 +134,8 @@ public final class Guard {
         return deletions;
     }
 
-    private void checkPlace(Mirror mirror, Path mark) throws IOException {
+    private static void checkPlace(Remote remote, Path mark) throws IOException {
+        Mirror mirror = remote.mirror();
         boolean mounted = mirror.isMountPoint();
         if (mounted && !mirror.wasMountPoint() && belongsOnMount(mark)) {
             // What was at its place at the start was the bare mount point.
@@ -118,7 +147,7 @@ public final class Guard {
         }
         if (!mounted && belongsOnMount(mark)) {
             throw new HaltedException("source " + mirror.source() + " was a mount point and is none now: its mount is"
-                    + " missing; it goes on when that is back. If this is right, delete " + mark);
+                    + " missing; it goes on when that is back. If this is right: dromedary resume " + remote.id());
         }
     }
 

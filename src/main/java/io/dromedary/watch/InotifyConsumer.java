@@ -55,6 +55,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private long nextRootRetry;
     private long nextLimitRetry;
 
+    private final Object drains = new Object();
+    private long drainsAsked;
+    private long drainsDone;
+
     private volatile boolean stopping;
     private volatile boolean alive;
     private volatile int watches;
@@ -87,6 +91,60 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     /** Why changes may go unseen just now, in one line; null when all is well. */
     public String problem() {
         return problem;
+    }
+
+    /**
+     * Waits until all that had happened in the tree before this call has been sent on. Files that are still open for
+     * writing are not part of that.
+     *
+     * @param deadline until when to wait, by {@link System#nanoTime}
+     * @return whether it came to that
+     */
+    public boolean drain(long deadline) throws InterruptedException {
+        synchronized (drains) {
+            if (!alive) {
+                return false;
+            }
+            long mine = ++drainsAsked;
+            LibC.wake(wake);
+            while (drainsDone < mine) {
+                long left = deadline - System.nanoTime();
+                if (left <= 0 || !alive) {
+                    return false;
+                }
+                TimeUnit.NANOSECONDS.timedWait(drains, Math.min(left, TimeUnit.SECONDS.toNanos(1)));
+            }
+            return true;
+        }
+    }
+
+    /** Reads what the kernel had queued when this was called, and sends it on. */
+    private void drain() {
+        long asked;
+        synchronized (drains) {
+            asked = drainsAsked;
+            if (asked == drainsDone) {
+                return;
+            }
+        }
+        if (tree == null) {
+            // The root is gone, and with it all that could be read.
+            return;
+        }
+        for (int left = LibC.available(tree.descriptor()); left > 0 && !rootLost; ) {
+            int length = tree.read(this::handle);
+            left = length <= 0 ? 0 : left - length;
+        }
+        if (rescan || rootLost || tree.isLimitReached()) {
+            // Changes may go unseen until the tree has been scanned anew: asked again after the next step.
+            return;
+        }
+        burst.settle(System.nanoTime());
+        send();
+        synchronized (drains) {
+            drainsDone = asked;
+            drains.notifyAll();
+        }
     }
 
     @Override
@@ -202,6 +260,11 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         if (stopping) {
             return;
         }
+        LibC.clearWake(wake);
+        if (stopping) {
+            return;
+        }
+        drain();
         boolean more = tree != null && tree.prune(MOST_PRUNED);
         watches = tree == null ? 0 : tree.watches();
         long wait = more ? 0 : burst.nextCheck(next) - System.nanoTime();

@@ -136,12 +136,13 @@ final class WatchedTree implements AutoCloseable {
         return limitReached;
     }
 
-    /** Passes on the events that are there, a buffer full at most. */
-    void read(Consumer<InotifyEvent> events) {
+    /** Passes on the events that are there, a buffer full at most; returns how many bytes they took. */
+    int read(Consumer<InotifyEvent> events) {
         int length = LibC.read(fd, buffer);
         if (length > 0) {
             InotifyEvent.decode(buffer.getByteBuffer(0, length), events);
         }
+        return length;
     }
 
     int node(int wd) {

@@ -1,0 +1,161 @@
+package io.dromedary.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import org.apache.camel.util.json.JsonObject;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code dromedary status}: how the running one fares, in 80 columns. */
+@Command(
+        name = "status",
+        description = "Shows mirrors and remotes of the running Dromedary.",
+        mixinStandardHelpOptions = true,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {"0:it answered", "1:nothing is running there"})
+final class StatusCommand implements Callable<Integer> {
+    private static final int COLUMNS = 80;
+
+    @Mixin
+    private Running running;
+
+    @Option(names = "--json", description = "As the API gives it.")
+    private boolean json;
+
+    @Option(names = "--watch", description = "Again every two seconds, until Ctrl-C.")
+    private boolean watch;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        PrintWriter out = spec.commandLine().getOut();
+        while (true) {
+            JsonObject status = running.get("/api/status");
+            if (watch && !json) {
+                out.print("\033[H\033[2J");
+            }
+            if (json) {
+                out.println(status.toJson());
+            } else {
+                table(status).forEach(out::println);
+            }
+            out.flush();
+            if (!watch) {
+                return 0;
+            }
+            TimeUnit.SECONDS.sleep(2);
+        }
+    }
+
+    /** The lines of the table; names that are too long for their column are cut. */
+    static List<String> table(JsonObject status) {
+        List<String> lines = new ArrayList<>();
+        for (Map<String, Object> mirror : objects(status, "mirrors")) {
+            if (!lines.isEmpty()) {
+                lines.add("");
+            }
+            Object watches = mirror.get("watches");
+            lines.add(cut(
+                    mirror.get("id") + ": " + mirror.get("source")
+                            + (watches == null ? "" : ", " + watches + " watches")
+                            + (number(mirror, "overflows") > 0 ? ", " + mirror.get("overflows") + " overflows" : ""),
+                    COLUMNS));
+            if (mirror.get("problem") != null) {
+                lines.add(cut("  ! " + mirror.get("problem"), COLUMNS));
+            }
+            lines.add(row("REMOTE", "STATE", "PENDING", "FAILED", "LAG", "PUSHES", "SENT"));
+            for (Map<String, Object> remote : objects(mirror, "remotes")) {
+                lines.add(row(
+                        text(remote, "id"),
+                        text(remote, "state"),
+                        text(remote, "pending"),
+                        text(remote, "failed"),
+                        duration(number(remote, "lagSeconds")),
+                        text(remote, "pushes"),
+                        bytes(number(remote, "bytesSent"))));
+                boolean wrong =
+                        Set.of("down", "halted").contains(text(remote, "state")) || number(remote, "failed") > 0;
+                if (wrong && remote.get("lastError") != null) {
+                    lines.add(cut("  ! " + remote.get("lastError"), COLUMNS));
+                }
+            }
+        }
+        return lines.isEmpty() ? List.of("no mirror") : lines;
+    }
+
+    private static String row(String... cells) {
+        return String.format(
+                        Locale.ROOT,
+                        "  %-22s %-8s %9s %8s %8s %8s %9s",
+                        cut(cells[0], 22),
+                        cells[1],
+                        cells[2],
+                        cells[3],
+                        cells[4],
+                        cells[5],
+                        cells[6])
+                .stripTrailing();
+    }
+
+    /** Two figures are enough: 0.4s, 12s, 3m10s, 5h2m, 4d7h. */
+    static String duration(double seconds) {
+        long whole = Math.round(seconds);
+        if (seconds < 10) {
+            return seconds == 0 ? "0" : String.format(Locale.ROOT, "%.1fs", seconds);
+        }
+        if (whole < 60) {
+            return whole + "s";
+        }
+        if (whole < 3600) {
+            return whole / 60 + "m" + whole % 60 + "s";
+        }
+        if (whole < 86_400) {
+            return whole / 3600 + "h" + whole % 3600 / 60 + "m";
+        }
+        return whole / 86_400 + "d" + whole % 86_400 / 3600 + "h";
+    }
+
+    static String bytes(double bytes) {
+        if (bytes < 1000) {
+            return String.format(Locale.ROOT, "%.0f B", bytes);
+        }
+        double value = bytes;
+        int unit = -1;
+        while (value >= 999.95 && unit < 4) {
+            value /= 1000;
+            unit++;
+        }
+        return String.format(Locale.ROOT, "%.1f %cB", value, "kMGTP".charAt(unit));
+    }
+
+    private static String cut(String text, int columns) {
+        return text.length() <= columns ? text : text.substring(0, columns - 1) + "…";
+    }
+
+    private static String text(Map<String, Object> object, String key) {
+        return Objects.toString(object.get(key), "-");
+    }
+
+    private static double number(Map<String, Object> object, String key) {
+        return object.get(key) instanceof Number number ? number.doubleValue() : 0;
+    }
+
+    /** The objects in that list; none if there is no such list. */
+    @SuppressWarnings("unchecked")
+    static List<Map<String, Object>> objects(Map<String, Object> object, String key) {
+        return object.get(key) instanceof List<?> list ? (List<Map<String, Object>>) list : List.of();
+    }
+}

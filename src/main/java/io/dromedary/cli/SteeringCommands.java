@@ -1,0 +1,212 @@
+package io.dromedary.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.apache.camel.util.json.JsonObject;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** The commands that steer the running Dromedary: each is one address of its API. */
+final class SteeringCommands {
+    private SteeringCommands() {}
+
+    /** What all of them have. */
+    @Command(mixinStandardHelpOptions = true)
+    abstract static class Steering implements Callable<Integer> {
+        @Mixin
+        Running running;
+
+        @Spec
+        CommandSpec spec;
+
+        void say(String line) {
+            PrintWriter out = spec.commandLine().getOut();
+            out.println(line);
+            out.flush();
+        }
+
+        void warn(String line) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.println("dromedary: " + line);
+            err.flush();
+        }
+    }
+
+    /** {@code dromedary sync}. */
+    @Command(name = "sync", description = "Starts a full sync, of all mirrors or of the one named.")
+    static final class Sync extends Steering {
+        @Parameters(arity = "0..1", paramLabel = "MIRROR", description = "Only this mirror.")
+        private String mirror;
+
+        @Option(names = "--remote", paramLabel = "REMOTE", description = "Only this remote.")
+        private String remote;
+
+        @Override
+        public Integer call() throws IOException {
+            JsonObject answer = running.post(Running.address("/api/sync", "mirror", mirror, "remote", remote));
+            say("full sync started: " + String.join(", ", names(answer)));
+            return 0;
+        }
+    }
+
+    /** {@code dromedary flush}. */
+    @Command(
+            name = "flush",
+            description = "Returns when all that changed before is at every remote that is up.",
+            exitCodeListHeading = "%nExit codes:%n",
+            exitCodeList = {"0:it is; remotes that are not up are named", "1:it is not, within the timeout"})
+    static final class Flush extends Steering {
+        @Option(
+                names = "--timeout",
+                paramLabel = "S",
+                defaultValue = "60",
+                description = "Seconds to wait (default: 60).")
+        private int timeout;
+
+        @Override
+        public Integer call() throws IOException {
+            JsonObject answer = running.post(Running.address("/api/flush", "timeout", String.valueOf(timeout)));
+            for (Map<String, Object> remote : StatusCommand.objects(answer, "notUp")) {
+                warn(remote.get("remote") + " is " + remote.get("state") + ", it has not got everything");
+            }
+            return 0;
+        }
+    }
+
+    /** {@code dromedary pause}. */
+    @Command(name = "pause", description = "Pushes nothing more to a remote, over restarts too; its changes are kept.")
+    static final class Pause extends Steering {
+        @Parameters(paramLabel = "REMOTE", description = "Its name.")
+        private String remote;
+
+        @Override
+        public Integer call() throws IOException {
+            running.post("/api/remotes/" + Running.encoded(remote) + "/pause");
+            say(remote + " is paused");
+            return 0;
+        }
+    }
+
+    /** {@code dromedary resume}. */
+    @Command(
+            name = "resume",
+            description = "Ends a pause. Of a halted remote it says that what halted it is right, and pushes it.")
+    static final class Resume extends Steering {
+        @Parameters(paramLabel = "REMOTE", description = "Its name.")
+        private String remote;
+
+        @Override
+        public Integer call() throws IOException {
+            running.post("/api/remotes/" + Running.encoded(remote) + "/resume");
+            say(remote + " is resumed");
+            return 0;
+        }
+    }
+
+    /** {@code dromedary failed}. */
+    @Command(
+            name = "failed",
+            description = "What remotes have failed to get: lists it, tries it again now, or forgets it.")
+    static final class Failed extends Steering {
+        /** What to do with it. */
+        enum Action {
+            list,
+            retry,
+            drop
+        }
+
+        @Parameters(
+                arity = "0..1",
+                paramLabel = "list|retry|drop",
+                defaultValue = "list",
+                description = "list (default), retry or drop.")
+        private Action action;
+
+        @Option(names = "--remote", paramLabel = "REMOTE", description = "Only this remote.")
+        private String remote;
+
+        @Override
+        public Integer call() throws IOException {
+            switch (action) {
+                case list -> list(running.get(Running.address("/api/failed", "remote", remote)));
+                case retry ->
+                    say(running.post(Running.address("/api/failed/retry", "remote", remote))
+                                    .get("changes") + " changes are tried again");
+                case drop ->
+                    say(running.post(Running.address("/api/failed/drop", "remote", remote))
+                                    .get("changes") + " changes are forgotten");
+            }
+            return 0;
+        }
+
+        private void list(JsonObject answer) {
+            List<Map<String, Object>> all = StatusCommand.objects(answer, "failed");
+            if (all.isEmpty()) {
+                say("nothing has failed");
+            }
+            for (Map<String, Object> failure : all) {
+                double age = ((Number) failure.get("ageSeconds")).doubleValue();
+                say(failure.get("remote") + ": " + failure.get("changes") + " changes, tried " + failure.get("tries")
+                        + " times, the oldest " + StatusCommand.duration(age) + " old: " + failure.get("error"));
+                List<Map<String, Object>> paths = StatusCommand.objects(failure, "paths");
+                for (Map<String, Object> path : paths) {
+                    say("  " + path.get("path") + (Boolean.TRUE.equals(path.get("tree")) ? " and all below" : ""));
+                }
+                long more = ((Number) failure.get("changes")).longValue() - paths.size();
+                if (more > 0) {
+                    say("  … and " + more + " more");
+                }
+            }
+        }
+    }
+
+    /** {@code dromedary verify}. */
+    @Command(
+            name = "verify",
+            description = "Compares source and remotes by rsync's dry run and prints the differences.",
+            exitCodeListHeading = "%nExit codes:%n",
+            exitCodeList = {"0:they are equal", "1:they differ, or a remote could not be compared"},
+            footer = {
+                "",
+                "Each line: remote, rsync's itemized change, path. What waits to be pushed is a difference too;",
+                "flush first."
+            })
+    static final class Verify extends Steering {
+        @Parameters(arity = "0..1", paramLabel = "MIRROR", description = "Only this mirror.")
+        private String mirror;
+
+        @Option(names = "--remote", paramLabel = "REMOTE", description = "Only this remote.")
+        private String remote;
+
+        @Override
+        public Integer call() throws IOException {
+            JsonObject answer = running.post(Running.address("/api/verify", "mirror", mirror, "remote", remote));
+            boolean equal = true;
+            for (Map<String, Object> one : StatusCommand.objects(answer, "remotes")) {
+                for (Map<String, Object> difference : StatusCommand.objects(one, "differences")) {
+                    equal = false;
+                    say(one.get("remote") + ": " + difference.get("change") + " " + difference.get("path"));
+                }
+                if (one.get("more") != null) {
+                    say(one.get("remote") + ": … and " + one.get("more") + " more");
+                }
+                if (one.get("error") != null) {
+                    equal = false;
+                    warn(one.get("remote") + ": " + one.get("error"));
+                }
+            }
+            return equal ? 0 : 1;
+        }
+    }
+
+    private static List<String> names(JsonObject answer) {
+        return ((List<?>) answer.get("remotes")).stream().map(String::valueOf).toList();
+    }
+}

@@ -1,0 +1,129 @@
+package io.dromedary.status;
+
+import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Remote;
+import io.dromedary.push.Gate;
+import io.dromedary.push.Gate.Progress;
+import io.dromedary.watch.InotifyConsumer;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.concurrent.TimeUnit;
+import org.apache.camel.CamelContext;
+import org.apache.camel.CamelContextAware;
+import org.apache.camel.Route;
+import org.apache.camel.ServiceStatus;
+import org.apache.camel.model.ModelCamelContext;
+import org.apache.camel.model.RouteDefinition;
+import org.apache.camel.util.json.JsonArray;
+import org.apache.camel.util.json.JsonObject;
+
+/** How all mirrors and remotes fare, for the API, the metrics and the health checks. */
+public final class Status implements CamelContextAware {
+    private final long started = System.nanoTime();
+    private CamelContext context;
+    private Mirrors mirrors;
+    private Gate gate;
+
+    @Override
+    public void setCamelContext(CamelContext camelContext) {
+        this.context = camelContext;
+    }
+
+    @Override
+    public CamelContext getCamelContext() {
+        return context;
+    }
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
+
+    public void setGate(Gate gate) {
+        this.gate = gate;
+    }
+
+    /** Everything as JSON: what {@code GET /api/status} answers. */
+    public String json() {
+        JsonArray all = new JsonArray();
+        for (Mirror mirror : mirrors.mirrors()) {
+            InotifyConsumer watch = watch(mirror);
+            JsonArray remotes = new JsonArray();
+            for (Remote remote : mirrors.remotesOf(mirror.id())) {
+                remotes.add(json(remote, gate.progress(remote.id())));
+            }
+            JsonObject one = new JsonObject();
+            one.put("id", mirror.id());
+            one.put("source", mirror.source().toString());
+            // file-watch tells neither.
+            one.put("watches", watch == null ? null : watch.watches());
+            one.put("overflows", watch == null ? null : watch.overflows());
+            one.put("problem", problem(mirror));
+            one.put("remotes", remotes);
+            all.add(one);
+        }
+        JsonObject status = new JsonObject();
+        String version = Status.class.getPackage().getImplementationVersion();
+        status.put("version", version == null ? "unpackaged" : version);
+        status.put("uptimeSeconds", TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - started));
+        status.put("mirrors", all);
+        return status.toJson();
+    }
+
+    private static JsonObject json(Remote remote, Progress progress) {
+        JsonObject one = new JsonObject();
+        one.put("id", remote.id());
+        one.put("target", remote.target().toString());
+        one.put("state", progress.state());
+        one.put("pending", progress.pending());
+        one.put("failed", progress.failed());
+        one.put("lagSeconds", Math.round(progress.lagSeconds() * 1000) / 1000.0);
+        Instant last = progress.lastPush();
+        one.put(
+                "lastPush",
+                last == null ? null : last.truncatedTo(ChronoUnit.MILLIS).toString());
+        one.put("lastError", progress.lastError());
+        one.put("pushes", progress.pushes());
+        one.put("bytesSent", progress.bytesSent());
+        return one;
+    }
+
+    /** Why changes of this mirror may go unseen or are not pushed, in one line; null when all is well. */
+    String problem(Mirror mirror) {
+        Route route = route(mirror);
+        if (route == null || context.getRouteController().getRouteStatus(route.getRouteId()) != ServiceStatus.Started) {
+            return "the watch is not running";
+        }
+        if (mirror.problem() != null) {
+            return mirror.problem();
+        }
+        if (!(route.getConsumer() instanceof InotifyConsumer watch)) {
+            return null;
+        }
+        if (!watch.isAlive()) {
+            return "the watch has died";
+        }
+        return watch.watches() == 0 && watch.problem() == null ? "nothing is watched" : watch.problem();
+    }
+
+    /** What watches this mirror's source; null if it is not inotify. */
+    InotifyConsumer watch(Mirror mirror) {
+        Route route = route(mirror);
+        return route != null && route.getConsumer() instanceof InotifyConsumer watch ? watch : null;
+    }
+
+    /** The route that the watch Kamelet has become for this mirror. */
+    private Route route(Mirror mirror) {
+        ModelCamelContext model = (ModelCamelContext) context;
+        for (Route route : context.getRoutes()) {
+            RouteDefinition definition = model.getRouteDefinition(route.getRouteId());
+            if (definition != null
+                    && definition.getTemplateParameters() != null
+                    && definition.getTemplateParameters().containsKey("source")
+                    && mirror.id().equals(definition.getTemplateParameters().get("parentRouteId"))) {
+                return route;
+            }
+        }
+        return null;
+    }
+}

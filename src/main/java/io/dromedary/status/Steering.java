@@ -1,0 +1,301 @@
+package io.dromedary.status;
+
+import io.dromedary.change.ByteString;
+import io.dromedary.change.ChangeSet;
+import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Remote;
+import io.dromedary.push.Difference;
+import io.dromedary.push.FailQueue;
+import io.dromedary.push.FailQueue.Failure;
+import io.dromedary.push.Gate;
+import io.dromedary.push.Gate.Progress;
+import io.dromedary.push.Guard;
+import io.dromedary.push.RsyncCalls;
+import io.dromedary.push.RsyncException;
+import io.dromedary.watch.InotifyConsumer;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
+import org.apache.camel.ExchangeException;
+import org.apache.camel.Header;
+import org.apache.camel.util.json.JsonArray;
+import org.apache.camel.util.json.JsonObject;
+
+/**
+ * The answers of the API beside the status: each method is one address, its parameters are those of the request, its
+ * result is JSON. What is not known or not possible is a {@link Refusal}.
+ */
+public final class Steering {
+    /** Of one file of the fail queue, or of the differences of a remote; the rest is counted. */
+    private static final int MOST_PATHS = 1000;
+
+    /** file-watch cannot be asked how far it is: after this long without an event it is taken to be done. */
+    private static final long QUIET = TimeUnit.SECONDS.toNanos(1);
+
+    private final AtomicBoolean verifying = new AtomicBoolean();
+    private Mirrors mirrors;
+    private Gate gate;
+    private Guard guard;
+    private FailQueue failQueue;
+    private RsyncCalls rsyncCalls;
+    private Status status;
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
+
+    public void setGate(Gate gate) {
+        this.gate = gate;
+    }
+
+    public void setGuard(Guard guard) {
+        this.guard = guard;
+    }
+
+    public void setFailQueue(FailQueue failQueue) {
+        this.failQueue = failQueue;
+    }
+
+    public void setRsyncCalls(RsyncCalls rsyncCalls) {
+        this.rsyncCalls = rsyncCalls;
+    }
+
+    public void setStatus(Status status) {
+        this.status = status;
+    }
+
+    /** The answer to a request that is refused. */
+    public static String refused(@ExchangeException Refusal refusal) {
+        JsonObject answer = new JsonObject();
+        answer.put("error", refusal.getMessage());
+        return answer.toJson();
+    }
+
+    /** The remotes that a full sync is about to be started for. */
+    public String sync(@Header("mirror") String mirror, @Header("remote") String remote) {
+        return names(chosen(mirror, remote));
+    }
+
+    /** From now on nothing is pushed to this remote. */
+    public String pause(@Header("id") String id) throws IOException {
+        Remote remote = remote(id);
+        gate.pause(remote.id());
+        return names(List.of(remote));
+    }
+
+    /** The end of a pause; or a person's word that what halts this remote is right. */
+    public String resume(@Header("id") String id) throws IOException {
+        Remote remote = remote(id);
+        guard.allow(remote.id());
+        gate.resume(remote.id());
+        return names(List.of(remote));
+    }
+
+    /** What has failed. */
+    public String failed(@Header("mirror") String mirror, @Header("remote") String remote) throws IOException {
+        JsonArray all = new JsonArray();
+        for (Remote one : chosen(mirror, remote)) {
+            for (Failure failure : failQueue.failed(one.id())) {
+                all.add(json(one, failure));
+            }
+        }
+        JsonObject answer = new JsonObject();
+        answer.put("failed", all);
+        return answer.toJson();
+    }
+
+    private static JsonObject json(Remote remote, Failure failure) throws IOException {
+        JsonArray paths = new JsonArray();
+        for (String line : failure.lines()) {
+            if (paths.size() == MOST_PATHS) {
+                break;
+            }
+            int blank = line.indexOf(' ');
+            JsonObject path = new JsonObject();
+            String name = line.substring(blank + 1);
+            path.put("path", name.equals(".") ? "." : ByteString.readable(ByteString.unescape(name)));
+            path.put("tree", line.startsWith("tree"));
+            paths.add(path);
+        }
+        JsonObject one = new JsonObject();
+        one.put("mirror", remote.mirror().id());
+        one.put("remote", remote.id());
+        one.put("changes", failure.changes());
+        one.put("tries", failure.tries());
+        one.put("ageSeconds", TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - failure.sinceNanos()));
+        one.put("error", failure.error());
+        one.put("paths", paths);
+        return one;
+    }
+
+    /** What has failed is due now. */
+    public String retry(@Header("mirror") String mirror, @Header("remote") String remote) {
+        int changes = 0;
+        for (Remote one : chosen(mirror, remote)) {
+            changes += failQueue.failed(one.id()).stream()
+                    .mapToInt(Failure::changes)
+                    .sum();
+            failQueue.retry(one.id());
+        }
+        return count(changes);
+    }
+
+    /** What has failed is forgotten. */
+    public String drop(@Header("mirror") String mirror, @Header("remote") String remote) {
+        return count(chosen(mirror, remote).stream()
+                .mapToInt(one -> failQueue.drop(one.id()))
+                .sum());
+    }
+
+    /** What a remote that is up has failed to get is due now, for a flush waits for it. */
+    public void beforeFlush() {
+        for (Remote remote : mirrors.remotes()) {
+            if (gate.progress(remote.id()).isUp()) {
+                failQueue.retry(remote.id());
+            }
+        }
+    }
+
+    /** Returns when every change made at the sources before is at every remote that is up. */
+    public String flush(@Header("timeout") String timeout) throws InterruptedException {
+        long start = System.nanoTime();
+        long deadline = start + TimeUnit.SECONDS.toNanos(seconds(timeout));
+        for (Mirror mirror : mirrors.mirrors()) {
+            InotifyConsumer watch = status.watch(mirror);
+            if (!(watch == null ? awaitQuiet(mirror, start, deadline) : watch.drain(deadline))) {
+                String problem = status.problem(mirror);
+                throw new Refusal(
+                        504,
+                        "mirror " + mirror.id() + ": "
+                                + (problem == null ? "its events could not be read in time" : problem));
+            }
+        }
+        long mark = System.nanoTime();
+        List<String> late = new ArrayList<>();
+        JsonArray notUp = new JsonArray();
+        for (Remote remote : mirrors.remotes()) {
+            if (!gate.awaitThrough(remote.id(), mark, deadline)) {
+                late.add(remote.id());
+            }
+        }
+        for (Remote remote : mirrors.remotes()) {
+            Progress progress = gate.progress(remote.id());
+            if (!progress.isUp()) {
+                JsonObject one = new JsonObject();
+                one.put("remote", remote.id());
+                one.put("state", progress.state());
+                notUp.add(one);
+            }
+        }
+        if (!late.isEmpty()) {
+            throw new Refusal(504, "not everything is through yet at " + String.join(", ", late));
+        }
+        JsonObject answer = new JsonObject();
+        answer.put("seconds", TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start) / 1000.0);
+        answer.put("notUp", notUp);
+        return answer.toJson();
+    }
+
+    private static boolean awaitQuiet(Mirror mirror, long start, long deadline) throws InterruptedException {
+        while (true) {
+            long last = mirror.lastEvent() - start > 0 ? mirror.lastEvent() : start;
+            long now = System.nanoTime();
+            if (now - last >= QUIET) {
+                return true;
+            }
+            if (deadline - now <= 0) {
+                return false;
+            }
+            TimeUnit.NANOSECONDS.sleep(Math.min(QUIET - (now - last), deadline - now));
+        }
+    }
+
+    private static int seconds(String timeout) {
+        if (timeout == null) {
+            return 60;
+        }
+        try {
+            int seconds = Integer.parseInt(timeout);
+            if (seconds >= 0 && seconds <= 86_400) {
+                return seconds;
+            }
+        } catch (NumberFormatException e) {
+            // told below
+        }
+        throw new Refusal(400, "timeout = " + timeout + ": allowed are seconds from 0 to 86400");
+    }
+
+    /** Compares sources and remotes by rsync's dry run. */
+    public String verify(@Header("mirror") String mirror, @Header("remote") String remote) {
+        Collection<Remote> chosen = chosen(mirror, remote);
+        if (!verifying.compareAndSet(false, true)) {
+            throw new Refusal(409, "a comparison is under way already");
+        }
+        try {
+            JsonArray all = new JsonArray();
+            chosen.forEach(one -> all.add(verify(one)));
+            JsonObject answer = new JsonObject();
+            answer.put("remotes", all);
+            return answer.toJson();
+        } finally {
+            verifying.set(false);
+        }
+    }
+
+    private JsonObject verify(Remote remote) {
+        JsonObject one = new JsonObject();
+        one.put("mirror", remote.mirror().id());
+        one.put("remote", remote.id());
+        JsonArray differences = new JsonArray();
+        try (Stream<Difference> all = rsyncCalls.differences(remote, ChangeSet.ofEverything())) {
+            all.forEach(difference -> {
+                if (differences.size() == MOST_PATHS) {
+                    one.merge("more", 1, (sum, plus) -> (Integer) sum + (Integer) plus);
+                    return;
+                }
+                JsonObject entry = new JsonObject();
+                entry.put("change", difference.itemized());
+                entry.put(
+                        "path",
+                        ByteString.readable(difference.path())
+                                + (difference.directory() && !difference.path().isEmpty() ? "/" : ""));
+                differences.add(entry);
+            });
+        } catch (RsyncException e) {
+            one.put("error", e.getMessage());
+        }
+        one.put("differences", differences);
+        return one;
+    }
+
+    private Collection<Remote> chosen(String mirror, String remote) {
+        try {
+            return mirrors.chosen(mirror, remote);
+        } catch (IllegalArgumentException e) {
+            throw new Refusal(404, e.getMessage());
+        }
+    }
+
+    private Remote remote(String id) {
+        return chosen(null, id).iterator().next();
+    }
+
+    private static String names(Collection<Remote> remotes) {
+        JsonArray names = new JsonArray();
+        remotes.forEach(remote -> names.add(remote.id()));
+        JsonObject answer = new JsonObject();
+        answer.put("remotes", names);
+        return answer.toJson();
+    }
+
+    private static String count(int changes) {
+        JsonObject answer = new JsonObject();
+        answer.put("changes", changes);
+        return answer.toJson();
+    }
+}
