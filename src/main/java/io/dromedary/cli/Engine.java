@@ -75,6 +75,7 @@ final class Engine implements AutoCloseable {
     /** Status, API, health and metrics on one port. */
     private void serve() {
         locations.add("classpath:dromedary/status.camel.yaml");
+        locations.add("classpath:dromedary/page.camel.yaml");
         for (String server : List.of("camel.server.", "camel.management.")) {
             property(server + "enabled", "true");
             property(server + "host", settings.get("http.host"));
