@@ -118,6 +118,22 @@ public final class ChangeSet {
         }
     }
 
+    /** Whether a change of that path is among these, as itself or within one of a directory above it, deep. */
+    public boolean covers(String path, boolean deep) {
+        Node node = root;
+        int from = 0;
+        while (from < path.length() && !node.deep) {
+            int slash = path.indexOf('/', from);
+            int to = slash < 0 ? path.length() : slash;
+            node = node.children == null ? null : node.children.get(path.substring(from, to));
+            if (node == null) {
+                return false;
+            }
+            from = to + 1;
+        }
+        return node.deep || node.dirty && !deep;
+    }
+
     public boolean isEmpty() {
         return size == 0;
     }

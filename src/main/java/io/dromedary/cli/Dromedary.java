@@ -14,6 +14,8 @@ import picocli.CommandLine.IVersionProvider;
             MirrorCommand.class,
             RunCommand.class,
             CheckCommand.class,
+            ImportCommand.class,
+            SersyncCommand.class,
             StatusCommand.class,
             SteeringCommands.Sync.class,
             SteeringCommands.Flush.class,

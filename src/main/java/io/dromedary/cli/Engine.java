@@ -4,6 +4,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.Gate;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncProcess;
+import io.dromedary.pushed.AfterPush;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -44,11 +45,13 @@ final class Engine implements AutoCloseable {
     /** For all of it. */
     private static final Duration STOP = Duration.ofSeconds(9);
 
-    private static final Pattern OUR_KAMELET = Pattern.compile("kamelet:(?://)?(watch|rsync)[^?]*\\?(.+)");
+    private static final Pattern OUR_KAMELET =
+            Pattern.compile("kamelet:(?://)?(watch|rsync|pushed|command|http|socket|refresh-cdn)(?:/[^?]*)?\\?(.+)");
     private static final Pattern RSYNC_VERSION = Pattern.compile("version v?(\\d+)\\.(\\d+)");
     private static final List<String> SHIPPED = List.of(
             "classpath:dromedary/watch.camel.yaml",
             "classpath:dromedary/push.camel.yaml",
+            "classpath:dromedary/pushed.camel.yaml",
             "classpath:dromedary/redelivery.camel.yaml",
             "classpath:dromedary/full-sync.camel.yaml");
 
@@ -130,6 +133,7 @@ final class Engine implements AutoCloseable {
 
     /** Brings everything up, or says in one line what is in the way. */
     Mirrors start() {
+        checkLog();
         checkRsync();
         onceConfigured(this::checkParameters);
         property("camel.main.routes-include-pattern", String.join(",", locations));
@@ -138,6 +142,7 @@ final class Engine implements AutoCloseable {
         } catch (Exception e) {
             throw mistake(e);
         }
+        bean("afterPush", AfterPush.class).check();
         return bean("mirrors", Mirrors.class);
     }
 
@@ -230,6 +235,15 @@ final class Engine implements AutoCloseable {
                 throw new IllegalArgumentException(where + ": kamelet:" + kamelet + " has no parameter " + name
                         + "; allowed are " + String.join(", ", known));
             }
+        }
+    }
+
+    /** Of a format that does not exist, logback would make no log at all. */
+    private static void checkLog() {
+        String format = System.getenv("DROMEDARY_LOG_FORMAT");
+        if (format != null && !format.isEmpty() && !format.equals("text") && !format.equals("json")) {
+            throw new IllegalArgumentException(
+                    "environment DROMEDARY_LOG_FORMAT = " + format + ": allowed is text or json");
         }
     }
 

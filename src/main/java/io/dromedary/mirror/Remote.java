@@ -2,6 +2,7 @@ package io.dromedary.mirror;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -90,10 +91,11 @@ public final class Remote {
                 throw new IllegalArgumentException("remote " + id + ": passwordFile is for rsync daemons"
                         + " (host::module or rsync://), " + target + " is none");
             }
-            checkPasswordFile();
+            checkPasswordFile("remote " + id, passwordFile);
+            checkPasswordAlone();
         }
         for (String arg : args) {
-            if (OURS.matcher(arg).lookingAt()) {
+            if (isOurs(arg)) {
                 throw new IllegalArgumentException("remote " + id + ": rsync argument " + arg
                         + " is not allowed; deletions are mirrored anyway, delete=false turns them off");
             }
@@ -101,23 +103,47 @@ public final class Remote {
         mirrors.add(this);
     }
 
-    private void checkPasswordFile() throws IOException {
+    /** Whether an rsync option is none for a user to set here. */
+    public static boolean isOurs(String arg) {
+        return OURS.matcher(arg).lookingAt();
+    }
+
+    /** Refuses a file with a secret that is not there or that others can read; {@code whose} begins the message. */
+    public static void checkPasswordFile(String whose, Path file) throws IOException {
         // Tried, not asked: access(2) knows nothing of the capabilities that a service has in place of root's rights.
-        try (InputStream in = Files.newInputStream(passwordFile)) {
+        try (InputStream in = Files.newInputStream(file)) {
             in.read();
         } catch (IOException e) {
-            throw new IllegalArgumentException(
-                    "remote " + id + ": password file " + passwordFile + " is missing or cannot be read");
+            throw new IllegalArgumentException(whose + ": password file " + file + " is missing or cannot be read");
         }
-        Set<PosixFilePermission> mode = Files.getPosixFilePermissions(passwordFile);
+        Set<PosixFilePermission> mode = Files.getPosixFilePermissions(file);
         if (mode.contains(PosixFilePermission.OTHERS_READ) || mode.contains(PosixFilePermission.GROUP_READ)) {
-            throw new IllegalArgumentException("remote " + id + ": password file " + passwordFile
-                    + " can be read by others; chmod 600 " + passwordFile);
+            throw new IllegalArgumentException(
+                    whose + ": password file " + file + " can be read by others; chmod 600 " + file);
+        }
+    }
+
+    /** USER:PASSWORD is what the daemon's file holds; here the daemon would be sent all of it as the password. */
+    private void checkPasswordAlone() throws IOException {
+        String user = target.user();
+        String first = Files.readString(passwordFile, StandardCharsets.ISO_8859_1)
+                .lines()
+                .findFirst()
+                .orElse("")
+                .strip();
+        if (first.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "remote " + id + ": password file " + passwordFile + " is empty; it holds the password");
+        }
+        if (!user.isEmpty() && first.startsWith(user + ":")) {
+            throw new IllegalArgumentException(
+                    "remote " + id + ": password file " + passwordFile + " begins with the user, " + user
+                            + ":; here it holds the password alone (USER:PASSWORD is for the daemon's secrets file)");
         }
     }
 
     /** Splits as a shell would at blanks, with '…' and "…" and backslash, and expands nothing. */
-    static List<String> words(String line) {
+    public static List<String> words(String line) {
         List<String> words = new ArrayList<>();
         StringBuilder word = null;
         char quote = 0;

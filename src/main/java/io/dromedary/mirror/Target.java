@@ -65,6 +65,12 @@ public record Target(Kind kind, String text) {
         return host.lookingAt() ? host.group(1) : text;
     }
 
+    /** The user it names; "" if it names none. */
+    public String user() {
+        Matcher user = Pattern.compile("(?:rsync://)?([^@:/]+)@.*").matcher(text);
+        return kind != Kind.LOCAL && user.matches() ? user.group(1) : "";
+    }
+
     @Override
     public String toString() {
         return text;

@@ -24,7 +24,7 @@ public final class Batch {
     private long bytesSent;
     private boolean redelivery;
 
-    void merge(ChangeSet more) {
+    public void merge(ChangeSet more) {
         changes.merge(more);
         arrived += more.size();
     }

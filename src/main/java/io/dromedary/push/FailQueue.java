@@ -64,6 +64,7 @@ public final class FailQueue implements AutoCloseable {
 
     private Path state;
     private Mirrors mirrors;
+    private RsyncProcess rsyncProcess;
     private long backoff;
     private long maxBackoff;
     private final Map<String, Outage> outages = new HashMap<>();
@@ -95,6 +96,10 @@ public final class FailQueue implements AutoCloseable {
         this.mirrors = mirrors;
     }
 
+    public void setRsyncProcess(RsyncProcess rsyncProcess) {
+        this.rsyncProcess = rsyncProcess;
+    }
+
     /** Pause after a first failure, doubled with each further one, e.g. 1s. */
     public void setBackoff(String backoff) {
         this.backoff = TimeUtils.toMilliSeconds(backoff);
@@ -105,9 +110,12 @@ public final class FailQueue implements AutoCloseable {
         this.maxBackoff = TimeUtils.toMilliSeconds(maxBackoff);
     }
 
-    /** Takes over what an earlier run of this program left behind: it is due at once. */
+    /** Takes over what an earlier run of this program left behind: its rsyncs are ended, its changes due at once. */
     public synchronized void open() throws IOException {
         lock();
+        if (rsyncProcess != null) {
+            rsyncProcess.endLeftBehind();
+        }
         // The clock may have been set back since the names that are there were given.
         sequence = Math.max(System.currentTimeMillis(), Math.max(tidied("pending"), tidied("failed")));
         for (Path remote : directories(state.resolve("pending"))) {

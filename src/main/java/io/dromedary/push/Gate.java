@@ -39,6 +39,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
 
     private static final int MAX_ERRORS = 20;
+    private static final int SUMMARY_SECONDS = 10;
 
     private CamelContext context;
     private Mirrors mirrors;
@@ -74,6 +75,9 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         /** Each of an outage's errors is logged once, not once a try. */
         final Set<String> errors = new HashSet<>();
 
+        /** Null when no push was told lately. */
+        Summary summary;
+
         Instant lastPush;
         String lastError;
         long changes;
@@ -84,6 +88,14 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             live = new Lane(remote + " live", this);
             full = new Lane(remote + " full sync", this);
         }
+    }
+
+    /** What was pushed since it was last told. */
+    private static final class Summary {
+        long pushes;
+        long changes;
+        long bytes;
+        long nanos;
     }
 
     /** One of the two ways to a remote; its key is the aggregate's correlation key. */
@@ -167,7 +179,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         lane.waiting = true;
         lane.gathering = batch;
         lane.state.changes += batch.takeArrived();
-        lane.state.returning.removeIf(Batch::isAbsorbed);
+        lane.state.returning.removeIf(arrived -> arrived == batch || arrived.isAbsorbed());
         lane.redelivery |= batch.isRedelivery();
         if (maxWait > 0 && !lane.redelivery) {
             if (!lane.delayed && !lane.inFlight) {
@@ -188,7 +200,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     private ScheduledExecutorService timer() {
         if (timer == null) {
-            timer = context.getExecutorServiceManager().newSingleThreadScheduledExecutor(this, "push-delay");
+            timer = context.getExecutorServiceManager().newSingleThreadScheduledExecutor(this, "push-timer");
         }
         return timer;
     }
@@ -265,16 +277,50 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     }
 
     private void report(Push push, Lane lane) {
-        if (push.fullSync() && !lane.state.synced) {
-            lane.state.synced = true;
-            LOG.info(
-                    "{}: full sync done in {} s, {} bytes sent; live",
-                    push.remote(),
-                    TimeUnit.NANOSECONDS.toMillis(push.nanos()) / 1000.0,
-                    push.bytes());
-        } else if (LOG.isDebugEnabled()) {
-            LOG.debug("{}: {} changes, {} bytes sent", push.remote(), push.changes(), push.bytes());
+        State state = lane.state;
+        double seconds = TimeUnit.NANOSECONDS.toMillis(push.nanos()) / 1000.0;
+        if (push.fullSync()) {
+            String live = state.synced ? "" : "; live";
+            state.synced = true;
+            LOG.info("{}: full sync done in {} s, {} bytes sent{}", push.remote(), seconds, push.bytes(), live);
+            return;
         }
+        LOG.debug("{}: {} changes, {} bytes sent", push.remote(), push.changes(), push.bytes());
+        if (push.changes() == 0 || !LOG.isInfoEnabled()) {
+            return;
+        }
+        if (state.summary == null) {
+            LOG.info("{}: pushed {} ({} bytes) in {} s", push.remote(), paths(push.changes()), push.bytes(), seconds);
+            state.summary = new Summary();
+            timer().schedule(() -> summarize(push.remote(), state), SUMMARY_SECONDS, TimeUnit.SECONDS);
+        } else {
+            state.summary.pushes++;
+            state.summary.changes += push.changes();
+            state.summary.bytes += push.bytes();
+            state.summary.nanos += push.nanos();
+        }
+    }
+
+    /** After a first push that is told at once, those of the next seconds are told together. */
+    private synchronized void summarize(String remote, State state) {
+        Summary summary = state.summary;
+        if (summary.pushes == 0) {
+            state.summary = null;
+            return;
+        }
+        LOG.info(
+                "{}: pushed {} ({} bytes) in {} pushes of {} s in all",
+                remote,
+                paths(summary.changes),
+                summary.bytes,
+                summary.pushes,
+                TimeUnit.NANOSECONDS.toMillis(summary.nanos) / 1000.0);
+        state.summary = new Summary();
+        timer().schedule(() -> summarize(remote, state), SUMMARY_SECONDS, TimeUnit.SECONDS);
+    }
+
+    private static String paths(long count) {
+        return count + (count == 1 ? " path" : " paths");
     }
 
     /** After a push that failed and whose batch is in the fail queue. */

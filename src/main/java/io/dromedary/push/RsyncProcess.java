@@ -81,8 +81,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         this.stateDir = Path.of(stateDir).toAbsolutePath().normalize().toString();
     }
 
-    /** Ends what a kill of an earlier run has left running. Only once the state directory is ours: see the fail queue. */
-    public void open() {
+    /** Ends what a kill of an earlier run has left running; called once the state directory is ours alone. */
+    void endLeftBehind() {
         List<ProcessHandle> left =
                 ProcessHandle.allProcesses().filter(this::isOurs).toList();
         if (!left.isEmpty()) {

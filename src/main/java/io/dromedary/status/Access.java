@@ -24,10 +24,12 @@ public final class Access {
     /** Throws a {@link Refusal} if this request is not to be answered. */
     public void check(
             @Header(Exchange.HTTP_METHOD) Object method,
-            @Header("Host") String host,
+            @Header(Exchange.HTTP_URL) String url,
             @Header("Origin") String origin,
             @Header("Sec-Fetch-Site") String site,
             @Header("Authorization") String authorization) {
+        // Of the header Host, which Camel itself does not pass on.
+        String host = authority(url);
         if (token.isEmpty() && !isLiteral(host)) {
             throw new Refusal(
                     403,
@@ -38,7 +40,7 @@ public final class Access {
             return;
         }
         boolean foreign = site != null && !site.equals("same-origin") && !site.equals("none");
-        if (foreign || origin != null && !isOf(origin, host)) {
+        if (foreign || origin != null && !authority(origin).equalsIgnoreCase(host)) {
             throw new Refusal(403, "not from a page of another site");
         }
         if (!token.isEmpty() && !isToken(authorization)) {
@@ -55,20 +57,17 @@ public final class Access {
         return MessageDigest.isEqual(given, token.getBytes(StandardCharsets.UTF_8));
     }
 
-    private static boolean isOf(String origin, String host) {
+    private static String authority(String url) {
         try {
-            String authority = URI.create(origin).getRawAuthority();
-            return authority != null && authority.equalsIgnoreCase(host);
+            String authority = URI.create(url).getRawAuthority();
+            return authority == null ? "" : authority;
         } catch (IllegalArgumentException e) {
-            return false;
+            return "";
         }
     }
 
     /** Only a name can be made to point elsewhere. */
     private static boolean isLiteral(String host) {
-        if (host == null) {
-            return true;
-        }
         String name = host.replaceFirst(":\\d*$", "").toLowerCase(Locale.ROOT);
         return name.equals("localhost") || name.matches("\\d{1,3}(\\.\\d{1,3}){3}|\\[[0-9a-f:.]+\\]");
     }

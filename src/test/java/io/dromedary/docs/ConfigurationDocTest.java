@@ -33,7 +33,8 @@ class ConfigurationDocTest {
     private static final Path COMPONENT = Path.of("src/generated/resources/META-INF/io/dromedary/watch/inotify.json");
 
     /** Ours that are no settings. */
-    private static final Set<String> OTHER_VARIABLES = Set.of("DROMEDARY_LOG", "DROMEDARY_JAVA_OPTS");
+    private static final Set<String> OTHER_VARIABLES =
+            Set.of("DROMEDARY_LOG", "DROMEDARY_LOG_FORMAT", "DROMEDARY_JAVA_OPTS");
 
     @Test
     void settings() throws IOException {

@@ -174,6 +174,7 @@ class GateTest {
         gate.setMirrors(mirrors);
         gate.setFailQueue(failQueue);
         gate.setAggregate(aggregate);
+        gate.setStateDir(directory.resolve("state").toString());
         gate.setMaxProcesses(100);
     }
 
@@ -293,6 +294,50 @@ class GateTest {
         assertThat(pathsOf(second)).containsExactlyInAnyOrder("b", "c");
         gate.pushed(second);
         assertThat(live("r0", "d")).isTrue();
+    }
+
+    /** What a full sync may have undone is not through before it was pushed once more. */
+    @Test
+    void whatCameBeforeIsThroughOnlyWhenNothingOfItIsOwedAnyMore() throws InterruptedException {
+        assertThat(isThrough(System.nanoTime())).as("nothing came").isTrue();
+        full("r0");
+        live("r0", "a");
+        long mark = System.nanoTime();
+        assertThat(isThrough(mark)).as("both are being pushed").isFalse();
+        pushed("r0 live");
+        assertThat(isThrough(mark)).as("the full sync goes on").isFalse();
+        Batch again = gate.pushed(aggregate.ended("r0 full sync"));
+        assertThat(isThrough(mark)).as("on its way to be pushed once more").isFalse();
+        aggregate.arrive("r0", LIVE, again);
+        live("r0", "later");
+        assertThat(isThrough(mark)).as("being pushed once more").isFalse();
+        pushed("r0 live");
+        assertThat(isThrough(mark)).as("what waits now came later").isTrue();
+        assertThat(isThrough(System.nanoTime())).isFalse();
+        pushed("r0 live");
+        assertThat(isThrough(System.nanoTime())).isTrue();
+        assertThat(gate.progress("r0").lagSeconds()).isZero();
+    }
+
+    @Test
+    void aRemoteThatIsDownOrPausedIsNotWaitedFor() throws IOException, InterruptedException {
+        live("r0", "a");
+        gate.pause("r0");
+        assertThat(isThrough(System.nanoTime())).isTrue();
+        assertThat(gate.progress("r0").state()).isEqualTo("paused");
+        assertThat(live("r0", "b")).isFalse();
+        pushed("r0 live");
+        assertThat(aggregate.pushing()).isEmpty();
+        gate.resume("r0");
+        assertThat(aggregate.pushing()).containsExactly("r0 live");
+        assertThat(isThrough(System.nanoTime())).isFalse();
+        failed("r0 live", DOWN);
+        assertThat(isThrough(System.nanoTime())).isTrue();
+        assertThat(gate.progress("r0").state()).isEqualTo("down");
+    }
+
+    private boolean isThrough(long mark) throws InterruptedException {
+        return gate.awaitThrough("r0", mark, System.nanoTime());
     }
 
     @Test

@@ -176,11 +176,11 @@ class RsyncProcessIT {
         await().atMost(SOON).until(() -> children().size() > before.size());
         RsyncProcess stranger = new RsyncProcess();
         stranger.setStateDir(other);
-        stranger.open();
+        stranger.endLeftBehind();
         assertThat(push).isNotDone();
         RsyncProcess next = new RsyncProcess();
         next.setStateDir(state);
-        next.open();
+        next.endLeftBehind();
         assertThat(failure(push)).hasMessageContaining("ended by signal");
     }
 }

@@ -1,0 +1,357 @@
+package io.dromedary;
+
+import static org.awaitility.Awaitility.await;
+
+import io.dromedary.testbed.Churn;
+import io.dromedary.testbed.Command;
+import io.dromedary.testbed.Configuration;
+import io.dromedary.testbed.DromedaryProcess;
+import io.dromedary.testbed.RsyncDaemon;
+import io.dromedary.testbed.Signals;
+import io.dromedary.testbed.SshDaemon;
+import io.dromedary.testbed.Trees;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * Churn for a long time, with faults of all kinds at random moments; in the end everything is equal, and heap and file
+ * descriptors are what they were. Run by {@code bench/soak [MINUTES [SEED]]}, and shortly by {@code SoakIT}.
+ *
+ * <p>In its first half the program itself is killed, ended and started again, too; then the same process goes on to the
+ * end, and is measured.
+ */
+final class Soak implements AutoCloseable {
+    private static final Duration START = Duration.ofSeconds(90);
+    private static final Duration END = Duration.ofMinutes(5);
+    private static final Pattern USED = Pattern.compile("\\bused (\\d+)K");
+    /** Beside what a push under way takes. */
+    private static final long MORE_HEAP = 16 << 10;
+
+    private static final long MORE_DESCRIPTORS = 40;
+
+    private final Path directory;
+    private final Random random;
+    private final Duration length;
+    private final Path source;
+    private final Path disk;
+    private final Map<String, Path> copies = new LinkedHashMap<>();
+    private final List<RsyncDaemon> daemons = new ArrayList<>();
+    private final SshDaemon ssh = new SshDaemon();
+    private final Configuration configuration;
+    private final Churn churn;
+    /** Held by who changes the source, or takes it away. */
+    private final ReentrantLock quiet = new ReentrantLock(true);
+
+    private final Map<String, Integer> happened = new TreeMap<>();
+    private DromedaryProcess dromedary;
+    private volatile Throwable churnFailure;
+
+    /** A fault, its end included. */
+    private interface Fault {
+        void happen() throws Exception;
+    }
+
+    Soak(Path directory, Duration length, long seed) throws IOException {
+        System.out.println("soak of " + length + " with seed " + seed);
+        this.directory = directory;
+        this.length = length;
+        random = new Random(seed);
+        source = Files.createDirectory(directory.resolve("source"));
+        disk = Files.createDirectory(directory.resolve("disk"));
+        configuration = new Configuration(directory, source).set("rsync.timeout=4", "retry.max-backoff=2s");
+        ssh.start();
+        if (Command.run("mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", disk.toString())
+                        .exitCode()
+                != 0) {
+            System.out.println("no disk gets full: this may not mount");
+        }
+        for (String id : List.of("web", "full")) {
+            Path copy = Files.createDirectory((id.equals("full") ? disk : directory).resolve(id));
+            RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+            daemons.add(daemon);
+            copies.put(id, copy);
+            configuration.remote(id, daemon.url("m"));
+        }
+        copies.put("shell", Files.createDirectory(directory.resolve("shell")));
+        configuration.remote(
+                "shell", ssh.target(copies.get("shell")), "ssh: \"" + String.join(" ", ssh.sshArguments()) + "\"");
+        churn = new Churn(source, random.nextLong());
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        long minutes = arguments.length > 0 ? Long.parseLong(arguments[0]) : 30;
+        long seed = arguments.length > 1 ? Long.parseLong(arguments[1]) : System.nanoTime();
+        Path directory = Files.createTempDirectory("soak");
+        try (Soak soak = new Soak(directory, Duration.ofMinutes(minutes), seed)) {
+            soak.run();
+        }
+        try (Stream<Path> left = Files.walk(directory)) {
+            left.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+        }
+        System.out.println("all is well");
+        // Awaitility and the JVM's own reaper leave threads that would hold it up.
+        System.exit(0);
+    }
+
+    void run() throws Exception {
+        churn.run(300);
+        start();
+        Thread churning = new Thread(this::churn, "churn");
+        churning.start();
+        try {
+            List<Fault> atRemotes = List.of(
+                    this::daemonStops,
+                    this::daemonHangs,
+                    this::moduleIsReadOnly,
+                    this::moduleIsGone,
+                    this::diskIsFull,
+                    this::sshdStops,
+                    this::rsyncIsKilled,
+                    this::rsyncIsStopped,
+                    this::programIsStopped,
+                    this::sourceIsAway);
+            List<Fault> all = new ArrayList<>(atRemotes);
+            all.addAll(List.of(this::programIsKilled, this::programIsEnded));
+            faults(all, length.dividedBy(2));
+            Usage before = usage();
+            faults(atRemotes, length.dividedBy(2));
+            churning.interrupt();
+            churning.join();
+            if (churnFailure != null) {
+                throw new IllegalStateException("the churn itself failed", churnFailure);
+            }
+            for (Map.Entry<String, Path> copy : copies.entrySet()) {
+                Trees.awaitEqual(source, copy.getValue(), END);
+                await(copy.getKey())
+                        .atMost(END)
+                        .until(() -> configuration.owed(copy.getKey()).isEmpty());
+            }
+            Usage after = usage();
+            System.out.println("faults: " + happened + "; before: " + before + "; after: " + after);
+            if (after.heap > before.heap + MORE_HEAP || after.descriptors > before.descriptors + MORE_DESCRIPTORS) {
+                throw new AssertionError("not flat: from " + before + " to " + after);
+            }
+        } finally {
+            churning.interrupt();
+            churning.join();
+        }
+    }
+
+    private void start() {
+        dromedary = configuration.run();
+        dromedary.awaitLine("watching", START);
+    }
+
+    private void churn() {
+        try {
+            while (!Thread.currentThread().isInterrupted()) {
+                quiet.lock();
+                try {
+                    churn.run(1 + (int) (System.nanoTime() % 50));
+                } finally {
+                    quiet.unlock();
+                }
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(System.nanoTime() % 100));
+            }
+        } catch (RuntimeException e) {
+            churnFailure = e;
+        }
+    }
+
+    private void faults(List<Fault> faults, Duration duration) throws Exception {
+        long start = System.nanoTime();
+        while (System.nanoTime() - start < duration.toNanos()) {
+            pause(1000);
+            faults.get(random.nextInt(faults.size())).happen();
+        }
+    }
+
+    /** For as long as chance says, twice this many milliseconds at most. */
+    private void pause(int millis) {
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(random.nextInt(2 * millis)));
+    }
+
+    private void count(String fault) {
+        happened.merge(fault, 1, Integer::sum);
+    }
+
+    private RsyncDaemon anyDaemon() {
+        return daemons.get(random.nextInt(daemons.size()));
+    }
+
+    private void daemonStops() {
+        count("daemon stopped");
+        RsyncDaemon daemon = anyDaemon();
+        daemon.stop();
+        pause(2000);
+        daemon.start();
+    }
+
+    private void daemonHangs() {
+        count("daemon hung");
+        RsyncDaemon daemon = anyDaemon();
+        daemon.suspend();
+        pause(6000);
+        daemon.resume();
+    }
+
+    private void moduleIsReadOnly() {
+        count("module read only");
+        reconfigured(daemons.get(0), daemon -> daemon.module("m", copies.get("web"), "read only = yes"));
+    }
+
+    private void moduleIsGone() {
+        count("module gone");
+        reconfigured(daemons.get(0), daemon -> daemon.withoutModule("m"));
+    }
+
+    private void reconfigured(RsyncDaemon daemon, java.util.function.Consumer<RsyncDaemon> change) {
+        daemon.stop();
+        change.accept(daemon);
+        daemon.start();
+        pause(2000);
+        daemon.stop();
+        daemon.module("m", copies.get("web"));
+        daemon.start();
+    }
+
+    private void diskIsFull() throws IOException {
+        if (Command.run("mountpoint", "-q", disk.toString()).exitCode() != 0) {
+            return;
+        }
+        count("disk full");
+        Path filler = disk.resolve("filler");
+        Command.run("dd", "if=/dev/zero", "of=" + filler, "bs=1M");
+        pause(2000);
+        Files.delete(filler);
+    }
+
+    private void sshdStops() {
+        count("sshd stopped");
+        ssh.stop();
+        pause(2000);
+        ssh.start();
+    }
+
+    private List<ProcessHandle> rsyncs() {
+        return ProcessHandle.of(dromedary.pid()).stream()
+                .flatMap(ProcessHandle::descendants)
+                .filter(child -> child.info().command().orElse("").endsWith("/rsync"))
+                .toList();
+    }
+
+    private void rsyncIsKilled() {
+        for (ProcessHandle rsync : rsyncs()) {
+            count("rsync killed");
+            rsync.destroyForcibly();
+        }
+    }
+
+    private void rsyncIsStopped() {
+        for (ProcessHandle rsync : rsyncs()) {
+            count("rsync stopped");
+            Signals.stop(rsync.pid());
+        }
+    }
+
+    private void programIsStopped() {
+        count("program stopped");
+        Signals.stop(dromedary.pid());
+        pause(2000);
+        Signals.resume(dromedary.pid());
+    }
+
+    private void sourceIsAway() throws IOException {
+        count("source away");
+        Path away = directory.resolve("away");
+        quiet.lock();
+        try {
+            Files.move(source, away);
+            pause(1500);
+            if (random.nextBoolean()) {
+                Files.createDirectory(source);
+                pause(1500);
+                Files.delete(source);
+            }
+            Files.move(away, source);
+        } finally {
+            quiet.unlock();
+        }
+    }
+
+    private void programIsKilled() {
+        count("program killed");
+        Signals.kill(dromedary.pid());
+        dromedary.exitCode(START);
+        start();
+    }
+
+    private void programIsEnded() {
+        count("program ended");
+        dromedary.terminate();
+        int exitCode = dromedary.exitCode(START);
+        if (exitCode != 0) {
+            throw new AssertionError("exit code " + exitCode + ":\n" + dromedary.output());
+        }
+        start();
+    }
+
+    /** @param heap what is live of it, in KiB */
+    private record Usage(long heap, long descriptors) {}
+
+    /** The least of a few looks: what a push takes comes and goes. */
+    private Usage usage() throws IOException {
+        long heap = Long.MAX_VALUE;
+        long descriptors = Long.MAX_VALUE;
+        for (int i = 0; i < 3; i++) {
+            jcmd("GC.run");
+            Matcher used = USED.matcher(jcmd("GC.heap_info").replaceAll("(?m)^ *(Metaspace|class space).*$", ""));
+            long now = 0;
+            while (used.find()) {
+                now += Long.parseLong(used.group(1));
+            }
+            heap = Math.min(heap, now);
+            try (Stream<Path> open = Files.list(Path.of("/proc/" + dromedary.pid() + "/fd"))) {
+                descriptors = Math.min(descriptors, open.count());
+            }
+        }
+        return new Usage(heap, descriptors);
+    }
+
+    private String jcmd(String command) {
+        Command result = Command.run(
+                Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
+                Long.toString(dromedary.pid()),
+                command);
+        if (result.exitCode() != 0) {
+            throw new IllegalStateException(result.errors());
+        }
+        return new String(result.output(), StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public void close() {
+        if (dromedary != null) {
+            dromedary.close();
+        }
+        daemons.forEach(RsyncDaemon::close);
+        ssh.close();
+        Command.run("umount", "-l", disk.toString());
+    }
+}

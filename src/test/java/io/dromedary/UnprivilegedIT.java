@@ -1,0 +1,108 @@
+package io.dromedary;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.dromedary.testbed.Command;
+import io.dromedary.testbed.Configuration;
+import io.dromedary.testbed.DromedaryProcess;
+import io.dromedary.testbed.Names;
+import io.dromedary.testbed.RawFiles;
+import io.dromedary.testbed.Trees;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A plain user, in the C locale, whose source holds what he cannot read: that is told and kept, the rest goes on. */
+class UnprivilegedIT {
+    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration SOON = Duration.ofSeconds(60);
+    private static final String NOBODY = "65534";
+    private static final List<String> AS_NOBODY =
+            List.of("setpriv", "--reuid=" + NOBODY, "--regid=" + NOBODY, "--clear-groups", "--no-new-privs");
+
+    @TempDir
+    Path directory;
+
+    private Path source;
+    private Path copy;
+
+    private static int asNobody(String... command) {
+        List<String> words = new ArrayList<>(AS_NOBODY);
+        words.addAll(List.of(command));
+        return Command.run(words.toArray(String[]::new)).exitCode();
+    }
+
+    private static void mode(Path path, String mode) throws IOException {
+        Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(mode));
+    }
+
+    @Test
+    void whatCannotBeReadIsToldAndKeptAndTheRestGoesOn() throws Exception {
+        assumeTrue("root".equals(System.getProperty("user.name")), "only root can become another user");
+        Path launcher = DromedaryProcess.PROJECT.resolve("bin/dromedary");
+        mode(directory, "rwxr-xr-x");
+        assumeTrue(asNobody("test", "-x", launcher.toString()) == 0, "others cannot reach " + launcher);
+        Path home = Files.createDirectory(directory.resolve("home"));
+        source = Files.createDirectory(home.resolve("source"));
+        copy = Files.createDirectory(home.resolve("copy"));
+        Files.writeString(source.resolve("open"), "text");
+        Files.writeString(source.resolve("deleted"), "text");
+        Command.run("chown", "-R", NOBODY + ":" + NOBODY, home.toString());
+        Path secret = Files.writeString(source.resolve("secret"), "text");
+        mode(secret, "rw-------");
+        Path closed = Files.createDirectory(source.resolve("closed"));
+        Files.writeString(closed.resolve("in"), "text");
+        mode(closed, "rwx------");
+
+        Configuration configuration = new Configuration(home, source).remote("r", copy.toString());
+        List<String> command = new ArrayList<>(AS_NOBODY);
+        command.add(launcher.toString());
+        command.addAll(List.of(configuration.arguments()));
+        mode(home.resolve("conf"), "rwxr-xr-x");
+        Map<String, String> environment = Map.of("LC_ALL", "C", "LANG", "C", "HOME", home.toString());
+        try (DromedaryProcess dromedary =
+                DromedaryProcess.startOther(home, environment, command.toArray(String[]::new))) {
+            dromedary.awaitLine("r: some changes did not go through: .*Permission denied", START);
+            assertThat(copy.resolve("open")).hasContent("text");
+            assertThat(configuration.owed("r")).contains("tree .");
+
+            Path another = Files.writeString(source.resolve("another"), "text");
+            mode(another, "rw-------");
+            RawFiles files = new RawFiles(source);
+            for (byte[] name : Names.odd()) {
+                files.write(new String(name, StandardCharsets.ISO_8859_1), name);
+            }
+            Files.writeString(source.resolve("open"), "changed");
+            Files.delete(source.resolve("deleted"));
+            await().atMost(SOON).untilAsserted(() -> {
+                assertThat(copy.resolve("open")).hasContent("changed");
+                assertThat(copy.resolve("deleted")).doesNotExist();
+                assertThat(Trees.differences(source, copy))
+                        .allMatch(difference -> difference.matches("(secret|another|closed|closed/in|\\.): .*"));
+            });
+            await().atMost(SOON).untilAsserted(() -> assertThat(configuration.owed("r"))
+                    .anyMatch(line -> line.equals("entry another") || line.equals("tree .")));
+            assertThat(dromedary.output().lines().filter(line -> line.contains("did not go through")))
+                    .as("told once for each")
+                    .hasSizeLessThan(10);
+            assertThat(copy.resolve("secret")).doesNotExist();
+
+            mode(secret, "rw-r--r--");
+            mode(another, "rw-r--r--");
+            mode(closed, "rwxr-xr-x");
+            Trees.awaitEqual(source, copy, SOON);
+            await().atMost(SOON)
+                    .untilAsserted(() -> assertThat(configuration.owed("r")).isEmpty());
+        }
+    }
+}
