@@ -50,8 +50,13 @@ public final class Status implements CamelContextAware {
         this.rsyncCalls = rsyncCalls;
     }
 
-    /** Everything as JSON: what {@code GET /api/status} answers. */
+    /** What {@code GET /api/status} answers. */
     public String json() {
+        return all().toJson();
+    }
+
+    /** Everything, as the API gives it. */
+    public JsonObject all() {
         JsonArray all = new JsonArray();
         for (Mirror mirror : mirrors.mirrors()) {
             InotifyConsumer watch = watch(mirror);
@@ -74,7 +79,7 @@ public final class Status implements CamelContextAware {
         status.put("version", version == null ? "unpackaged" : version);
         status.put("uptimeSeconds", TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - started));
         status.put("mirrors", all);
-        return status.toJson();
+        return status;
     }
 
     private static JsonObject json(Remote remote, Progress progress, Transfer transfer) {
