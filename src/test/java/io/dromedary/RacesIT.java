@@ -187,7 +187,7 @@ class RacesIT {
         Path file = here.resolve("long");
         Path arrived = original(file);
         try (FileOutputStream writer = new FileOutputStream(file.toFile())) {
-            for (int i = 0; i < 30; i++) {
+            for (int i = 0; i < 10; i++) {
                 writer.write(("part " + i + "\n").getBytes(StandardCharsets.US_ASCII));
                 // What happens beside it takes nothing of it along.
                 Path beside = Files.writeString(here.resolve("beside" + i), "text");

@@ -80,6 +80,10 @@ final class CheckCommand implements Callable<Integer> {
             return true;
         } catch (RsyncException e) {
             out.println("  " + e.getMessage());
+            String advice = Advice.on(e.getMessage());
+            if (!advice.isEmpty()) {
+                out.println("  to do: " + advice);
+            }
             return false;
         }
     }

@@ -10,7 +10,6 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -40,12 +39,13 @@ import org.slf4j.LoggerFactory;
  * <p>Camel's own executor keeps all output, ends only the direct child at a time-out and cannot set the environment,
  * which decides the language rsync's errors come in.
  *
- * <p>rsync ends itself when nothing comes or goes for {@code --timeout}, unless it does not run itself: stopped, stuck
- * in the kernel, or waiting for a remote shell that does not end. So one that has neither read nor written a byte for
- * twice that time is ended here, with its children, and its push is made again later. One that works is never silent
- * for so long: where there is nothing to tell, the two sides of a transfer send each other signs of life. What the
- * remote shell reads and writes does not count, ssh has signs of life of its own. Without a {@code --timeout} none is
- * ended.
+ * <p>rsync ends itself when nothing comes or goes for {@code --timeout}. Two things it does not notice. It may not run at
+ * all: stopped, stuck in the kernel, waiting for a remote shell that does not end. And the other side may hang: while rsync
+ * waits for it, it writes a sign of life every half a {@code --timeout}, and for rsync that is something that goes. So
+ * one that has neither read nor written for twice that time, or not read for ten times, is ended here, with its children,
+ * and its push is made again later. That is long enough for a receiver that is busy with one large file or with a deletion,
+ * when it has nothing to tell. What the remote shell reads and writes does not count, ssh has signs of life of its own.
+ * Without a {@code --timeout} none is ended.
  *
  * <p>A kill of this process leaves its rsyncs behind. With a list of files made before the kill, one could delete at
  * the remote what a push of the next run has just sent there: so that run ends them first.
@@ -56,8 +56,14 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     /** In the environment of each rsync and what it starts; its value is the state directory of who started it. */
     private static final String MARK = "PUSHED_BY_DROMEDARY_IN";
 
-    /** How often in the time that an rsync may be silent it is looked at; a long sleep of this machine counts once. */
-    private static final int LOOKS = 8;
+    /** Looks in one {@code --timeout}; time in which nobody looked, because this machine slept, is none. */
+    private static final int LOOKS = 4;
+
+    /** How many times the {@code --timeout} rsync may neither read nor write. */
+    private static final int SILENT = 2;
+
+    /** How many times the {@code --timeout} rsync may read nothing. */
+    private static final int DEAF = 10;
 
     /** How long what an rsync has left behind may hold its output open, in milliseconds. */
     private static final long AFTER_END = 2_000;
@@ -169,17 +175,20 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         if (timeout == 0) {
             return process.waitFor();
         }
-        long pause = TimeUnit.SECONDS.toMillis(2 * timeout) / LOOKS;
+        long pause = TimeUnit.SECONDS.toMillis(timeout) / LOOKS;
         int silent = 0;
-        for (long last = -1; !process.waitFor(pause, TimeUnit.MILLISECONDS); ) {
-            long bytes = bytes(process);
-            silent = bytes < 0 || bytes != last ? 0 : silent + 1;
-            last = bytes;
-            if (silent == LOOKS) {
+        int deaf = 0;
+        for (Traffic last = Traffic.UNKNOWN; !process.waitFor(pause, TimeUnit.MILLISECONDS); ) {
+            Traffic now = traffic(process);
+            deaf = now == Traffic.UNKNOWN || now.read != last.read ? 0 : deaf + 1;
+            silent = deaf == 0 || now.written != last.written ? 0 : silent + 1;
+            last = now;
+            if (silent == SILENT * LOOKS || deaf == DEAF * LOOKS) {
+                int times = silent == SILENT * LOOKS ? SILENT : DEAF;
                 throw new RsyncException(
                         30,
-                        "rsync hung: it has read and written nothing for twice its timeout of " + timeout
-                                + " s, and was ended");
+                        "rsync hung: it has " + (times == SILENT ? "read and written" : "read") + " nothing for "
+                                + times + " times its timeout of " + timeout + " s, and was ended");
             }
         }
         return process.exitValue();
@@ -193,26 +202,33 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 .reduce(0, (first, second) -> second);
     }
 
-    /** What rsync has read and written up to now; negative where the system does not tell. */
-    private static long bytes(Process process) {
+    /** The bytes that rsync has read and written, from and to wherever. */
+    private record Traffic(long read, long written) {
+        /** Where the system does not tell. */
+        static final Traffic UNKNOWN = new Traffic(-1, -1);
+    }
+
+    private static Traffic traffic(Process process) {
         List<ProcessHandle> rsyncs = tree(process).filter(RsyncProcess::isRsync).toList();
         // rsync.command may be a script that has not come to its rsync yet.
         List<ProcessHandle> counted = rsyncs.isEmpty() ? tree(process).toList() : rsyncs;
-        long bytes = 0;
+        long read = 0;
+        long written = 0;
         for (ProcessHandle one : counted) {
             try {
                 for (String line : Files.readAllLines(proc(one, "io"), StandardCharsets.US_ASCII)) {
-                    if (line.startsWith("rchar: ") || line.startsWith("wchar: ")) {
-                        bytes += Long.parseLong(line.substring("rchar: ".length()));
+                    if (line.startsWith("rchar: ")) {
+                        read += Long.parseLong(line.substring("rchar: ".length()));
+                    } else if (line.startsWith("wchar: ")) {
+                        written += Long.parseLong(line.substring("wchar: ".length()));
                     }
                 }
-            } catch (NoSuchFileException ended) {
-                bytes++;
             } catch (IOException e) {
-                return -1;
+                // It has just ended, or this is no Linux, or it runs as another user.
+                return Traffic.UNKNOWN;
             }
         }
-        return bytes;
+        return new Traffic(read, written);
     }
 
     private static boolean isRsync(ProcessHandle process) {

@@ -342,7 +342,7 @@ public final class Subscription implements CamelContextAware {
         Told told = (Told) message;
         underWay.remove(told);
         toldSinceSaved += told.changes.size();
-        if (toldSinceSaved >= SAVED_AFTER) {
+        if (toldSinceSaved >= SAVED_AFTER || underWay.isEmpty() && current.isEmpty()) {
             save();
         }
         if (failing && current.isEmpty() && underWay.isEmpty() && !hasFailed) {

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.Signals;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -109,6 +111,44 @@ class RsyncProcessIT {
     }
 
     @Test
+    void rsyncWhoseOtherSideHangsInMidTransferIsEndedToo() throws Exception {
+        Path source = Files.createDirectory(directory.resolve("source"));
+        Path copy = Files.createDirectory(directory.resolve("copy"));
+        Path gone = Files.createDirectory(copy.resolve("gone"));
+        for (int i = 0; i < 30_000; i++) {
+            Files.createFile(gone.resolve("f" + i));
+        }
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start()) {
+            // While the other side deletes it says nothing, and rsync waits and sends signs of life.
+            CompletableFuture<?> push = CompletableFuture.supplyAsync(() -> run(
+                    "rsync",
+                    "./gone\0".getBytes(StandardCharsets.US_ASCII),
+                    "-a",
+                    // With 1 it would not write in between.
+                    "--timeout=2",
+                    "--from0",
+                    "--files-from=-",
+                    "--delete-missing-args",
+                    "--force",
+                    source + "/",
+                    daemon.url("m")));
+            await().atMost(SOON)
+                    .pollDelay(Duration.ZERO)
+                    .pollInterval(Duration.ofMillis(1))
+                    .until(() -> !Files.exists(gone.resolve("f0")) || !Files.exists(gone.resolve("f29999")));
+            daemon.suspend();
+            try {
+                assertThat(gone).exists();
+                RsyncException failure = failure(push);
+                assertThat(failure.getMeaning()).isEqualTo(Meaning.AGAIN);
+                assertThat(failure).hasMessageContaining("rsync hung: it has read nothing for 10 times");
+            } finally {
+                daemon.resume();
+            }
+        }
+    }
+
+    @Test
     void rsyncThatDoesNotReadItsListIsEndedToo() throws Exception {
         String program = script("exec sleep 1000");
         CompletableFuture<?> push = CompletableFuture.supplyAsync(() -> run(program, new byte[1 << 20], "--timeout=1"));
@@ -130,8 +170,8 @@ class RsyncProcessIT {
     void slowRsyncIsLeftAlone() throws Exception {
         Path large = largeFile();
         Path copy = Files.createDirectory(directory.resolve("copy"));
-        // Eight seconds under a limit of six.
-        run("rsync", "-a", "--timeout=3", "--bwlimit=512", large.toString(), copy + "/");
+        // Six seconds under a limit of four.
+        run("rsync", "-a", "--timeout=2", "--bwlimit=700", large.toString(), copy + "/");
         assertThat(copy.resolve("large")).hasSameBinaryContentAs(large);
     }
 

@@ -141,6 +141,24 @@ class AfterPushTest {
         return bodies.stream().map(body -> body.replace(source + "", "")).toList();
     }
 
+    /** Camel asks for the next message before it has told the last, and once more after the end. */
+    @Test
+    void theLastOneToldLeavesNothingOnDisk() throws IOException {
+        Subscription step = subscribe("", "web1", "change");
+        owed("web1", changes("a"));
+        pushed("web1", "a");
+        Iterator<Object> all = step.untold();
+        Object told = all.next();
+        assertThat(all.hasNext()).isFalse();
+        assertThat(directory.resolve("state/pushed/step/waiting.changes")).hasContent("entry a");
+        step.done(told);
+        assertThat(directory.resolve("state/pushed/step/waiting.changes")).doesNotExist();
+        owed("web1", changes("b"));
+        pushed("web1", "b");
+        assertThat(all.hasNext()).as("what comes later is for the next one").isFalse();
+        assertThat(told(step)).containsExactly("/b");
+    }
+
     private Exchange described(Subscription subscription, Object told) {
         Exchange exchange = new DefaultExchange(context);
         exchange.getMessage().setBody(told);
