@@ -43,8 +43,8 @@ class TerminalIT {
         return DromedaryProcess.startOther(directory, Map.of("TERM", kind), "script", "-qefc", command, "/dev/null");
     }
 
-    private String mirror() {
-        return "mirror --port " + port + " --set rsync.bwlimit=1000 " + source + " " + copy;
+    private String mirror(String option) {
+        return "mirror --port " + port + " " + option + " " + source + " " + copy;
     }
 
     /** As Ctrl-C or a supervisor would; script(1) is left to end by itself. */
@@ -58,7 +58,7 @@ class TerminalIT {
 
     @Test
     void terminalShowsABarThenOneLineThatLeavesTheLogAlone() throws IOException {
-        try (DromedaryProcess terminal = onTerminal("xterm", mirror())) {
+        try (DromedaryProcess terminal = onTerminal("xterm", mirror("--set rsync.bwlimit=2000"))) {
             terminal.awaitLine("full sync \\[#+-*\\] [1-9]\\d?% .*MB", START);
             terminal.awaitLine("INFO .*full sync done", START);
             terminal.awaitLine("live \\| lag 0 \\| 0 pending \\| 5\\.\\d MB sent", SOON);
@@ -91,7 +91,7 @@ class TerminalIT {
 
     @Test
     void plainLinesWhereNoLineCanBeWrittenOver() throws IOException {
-        try (DromedaryProcess terminal = onTerminal("dumb", mirror())) {
+        try (DromedaryProcess terminal = onTerminal("dumb", mirror(""))) {
             terminal.awaitLine("INFO .*full sync done", START);
             Files.writeString(source.resolve("file"), "text");
             terminal.awaitLine("copy: pushed 1 path", SOON);

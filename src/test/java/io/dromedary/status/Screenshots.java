@@ -18,7 +18,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Takes the pictures of the status page in the README, docs/images: run by docs/screenshots, by no build. */
+/** Takes the pictures of the status page in the README, docs/images: run by bench/screenshots, by no build. */
 class Screenshots {
     private static final Duration SOON = Duration.ofSeconds(90);
     private static final Path IMAGES = DromedaryProcess.PROJECT.resolve("docs/images");
@@ -69,7 +69,7 @@ class Screenshots {
                 dromedary.awaitLine("web2: full sync done", SOON);
                 writer.scheduleWithFixedDelay(() -> write(www, random), 0, 150, TimeUnit.MILLISECONDS);
                 browser.open("http://127.0.0.1:" + port + "/");
-                browser.size(1280, 860);
+                browser.size(1240, 720);
                 hold(Duration.ofSeconds(40));
                 other.stop();
                 hold(Duration.ofSeconds(30));
@@ -77,9 +77,8 @@ class Screenshots {
                 browser.prefers("light");
                 picture(browser, "page-light.png");
                 browser.prefers("dark");
-                picture(browser, "page-dark.png");
-                browser.size(360, 860);
-                picture(browser, "page-phone.png");
+                browser.size(360, 720);
+                picture(browser, "page-phone-dark.png");
             }
         } finally {
             writer.shutdownNow();

@@ -116,6 +116,7 @@ public final class Browser implements AutoCloseable {
 
     /** What is seen now, as PNG. */
     public void screenshot(Path file) {
+        driver.executeCdpCommand("Emulation.setScrollbarsHidden", Map.of("hidden", true));
         try {
             Files.write(file, driver.getScreenshotAs(OutputType.BYTES));
         } catch (IOException e) {
