@@ -294,13 +294,14 @@ function chart(kind, title) {
     element('figcaption', {}, element('span', {}, title), element('span', { class: 'most' })), svg);
 }
 
-// The newest on the right, from 0 to the highest of these minutes.
+// The newest on the right, from 0 to the highest of these minutes; what stays below a second, or a kB/s, stays low.
 function draw(figure, values, remote, title, words) {
   const svg = figure.querySelector('svg');
   const most = Math.max(0, ...values);
+  const top = Math.max(title === 'Rate' ? 1000 : 1, most);
   const all = recent.samples;
   const from = all - values.length;
-  const points = values.map((value, i) => (from + i) + ',' + (most ? (29 - 28 * value / most).toFixed(1) : 29));
+  const points = values.map((value, i) => (from + i) + ',' + (29 - 28 * value / top).toFixed(1));
   attribute(svg, 'viewBox', '0 0 ' + (all - 1) + ' 30');
   attribute(svg.querySelector('.curve'), 'd', points.length ? 'M' + points.join('L') : '');
   attribute(svg.querySelector('.area'), 'd',

@@ -6,7 +6,6 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.Gate;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncProcess;
-import io.dromedary.pushed.AfterPush;
 import io.dromedary.status.Status;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -146,7 +145,6 @@ final class Engine implements AutoCloseable {
         } catch (Exception e) {
             throw mistake(e);
         }
-        bean("afterPush", AfterPush.class).check();
         return bean("mirrors", Mirrors.class);
     }
 
