@@ -1,9 +1,12 @@
 package io.dromedary.cli;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.Gate;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncProcess;
+import io.dromedary.status.Status;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -14,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.camel.CamelContext;
@@ -77,6 +81,7 @@ final class Engine implements AutoCloseable {
     /** Status, API, health and metrics on one port. */
     private void serve() {
         locations.add("classpath:dromedary/status.camel.yaml");
+        locations.add("classpath:dromedary/page.camel.yaml");
         for (String server : List.of("camel.server.", "camel.management.")) {
             property(server + "enabled", "true");
             property(server + "host", settings.get("http.host"));
@@ -146,10 +151,20 @@ final class Engine implements AutoCloseable {
     /** Runs until SIGTERM or SIGINT. */
     int run() throws InterruptedException {
         checkPort();
+        StatusLine line = StatusLine.isPossible() ? new StatusLine() : null;
+        if (line != null && System.getenv("DROMEDARY_LOG") == null) {
+            // The line tells what they would.
+            ((LoggerContext) LoggerFactory.getILoggerFactory())
+                    .getLogger(Gate.SUMMARIES)
+                    .setLevel(Level.WARN);
+        }
         Mirrors mirrors = start();
         CountDownLatch ended = new CountDownLatch(1);
         Thread hook = new Thread(
                 () -> {
+                    if (line != null) {
+                        line.close();
+                    }
                     Systemd.notify("STOPPING=1");
                     Thread closing = new Thread(this::close, "dromedary-close");
                     closing.start();
@@ -169,8 +184,25 @@ final class Engine implements AutoCloseable {
                 + count(mirrors.remotes().size(), "remote");
         LOG.info(watching);
         Systemd.notify("READY=1\nSTATUS=" + watching);
-        ended.await();
+        if (line == null) {
+            ended.await();
+        } else {
+            Status status = status(mirrors);
+            do {
+                line.show(StatusLine.of(StatusLine.remotes(status.all())));
+            } while (!ended.await(500, TimeUnit.MILLISECONDS));
+        }
         return 0;
+    }
+
+    /** Also there where no port is, which would serve it. */
+    private Status status(Mirrors mirrors) {
+        Status status = new Status();
+        status.setCamelContext(context());
+        status.setMirrors(mirrors);
+        status.setGate(bean("gate", Gate.class));
+        status.setRsyncCalls(rsyncCalls());
+        return status;
     }
 
     private static String count(int number, String noun) {

@@ -54,6 +54,8 @@ public final class LibC {
     /** asm-generic/ioctls.h; powerpc has its own. */
     private static final long FIONREAD = Platform.ARCH.startsWith("ppc") ? 0x4004667fL : 0x541BL;
 
+    private static final long TIOCGWINSZ = Platform.ARCH.startsWith("ppc") ? 0x40087468L : 0x5413L;
+
     private static final short POLLIN = 1;
     private static final byte DT_UNKNOWN = 0;
     private static final byte DT_DIR = 4;
@@ -109,11 +111,24 @@ public final class LibC {
     private static native long sendto(
             int fd, byte[] message, long length, int flags, byte[] address, int addressLength);
 
+    private static native int isatty(int fd);
+
+    private static native int ioctl(int fd, long request, short[] argument);
+
     private static native String strerror(int errno);
 
     /** What the system calls this error, in a few words. */
     public static String errorText(int errno) {
         return strerror(errno);
+    }
+
+    /** How wide the terminal behind this descriptor is; 80 where it does not tell, 0 if it is no terminal. */
+    public static int columns(int fd) {
+        if (isatty(fd) == 0) {
+            return 0;
+        }
+        short[] size = new short[4];
+        return ioctl(fd, TIOCGWINSZ, size) < 0 || size[1] <= 0 ? 80 : size[1];
     }
 
     /** A new inotify descriptor, not blocking. */

@@ -99,7 +99,26 @@ public final class RsyncCalls {
                 && refused.isDeletionRefused()) {
             remote.deleteByRule();
         }
-        return callsFor(remote, exchange.getMessage().getBody(Batch.class).changes());
+        ChangeSet changes = exchange.getMessage().getBody(Batch.class).changes();
+        List<Call> calls = callsFor(remote, changes);
+        return changes.isEverything() ? calls.stream().map(RsyncCalls::telling).toList() : calls;
+    }
+
+    private static Call telling(Call call) {
+        List<String> arguments = new ArrayList<>(call.arguments());
+        arguments.add(arguments.indexOf("--"), Transfer.OPTION);
+        return new Call(arguments, call.input());
+    }
+
+    /** How far the full sync to this remote is; null while there is none. */
+    public Transfer transfer(Remote remote) {
+        List<String> options = remote.options();
+        List<String> ends = ends(remote);
+        return rsyncProcess.transfer(arguments -> arguments.size() > options.size()
+                && arguments.subList(0, options.size()).equals(options)
+                && arguments
+                        .subList(arguments.size() - ends.size(), arguments.size())
+                        .equals(ends));
     }
 
     /** The calls that bring these paths at that remote up to date. */
@@ -311,10 +330,15 @@ public final class RsyncCalls {
             arguments.add("--force");
         }
         arguments.addAll(List.of(options));
-        arguments.add("--");
-        arguments.add(withSlash(remote.mirror().source().toString()));
-        arguments.add(withSlash(remote.target().text()));
+        arguments.addAll(ends(remote));
         return arguments;
+    }
+
+    private static List<String> ends(Remote remote) {
+        return List.of(
+                "--",
+                withSlash(remote.mirror().source().toString()),
+                withSlash(remote.target().text()));
     }
 
     private static void tell(Remote remote, String how, List<String> paths) {

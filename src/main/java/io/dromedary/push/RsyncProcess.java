@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -21,6 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.camel.component.exec.ExecCommand;
@@ -73,6 +76,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             Pattern.compile("^rsync error:|connection unexpectedly closed|Connection reset by peer|Broken pipe");
 
     private final Set<Process> running = ConcurrentHashMap.newKeySet();
+    /** Of the calls under way that tell, by their arguments. */
+    private final Map<List<String>, Transfer> transfers = new ConcurrentHashMap<>();
+
     private volatile boolean closed;
     private String stateDir;
 
@@ -118,6 +124,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         if (stateDir != null) {
             builder.environment().put(MARK, stateDir);
         }
+        Consumer<String> told = null;
+        if (command.getArgs().contains(Transfer.OPTION)) {
+            transfers.put(command.getArgs(), Transfer.start());
+            told = text -> transfers.computeIfPresent(command.getArgs(), (call, transfer) -> transfer.after(text));
+        }
         Process process = null;
         try {
             process = builder.start();
@@ -125,8 +136,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             if (closed) {
                 end(List.of(process));
             }
-            Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr");
-            Output output = new Output(process.getInputStream(), kept, "rsync-stdout");
+            Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr", null);
+            Output output = new Output(process.getInputStream(), kept, "rsync-stdout", told);
             feed(process, command.getInput());
             int exitCode = exitCode(process, command.getArgs());
             if (!output.join() && kept > KEPT) {
@@ -150,6 +161,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             Thread.currentThread().interrupt();
             throw new RsyncException(20, "stopped");
         } finally {
+            transfers.remove(command.getArgs());
             if (process != null) {
                 end(List.of(process));
                 running.remove(process);
@@ -331,6 +343,15 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         }
     }
 
+    /** How far the call is whose arguments are such; null: there is none that tells. */
+    Transfer transfer(Predicate<List<String>> arguments) {
+        return transfers.entrySet().stream()
+                .filter(call -> arguments.test(call.getKey()))
+                .map(Map.Entry::getValue)
+                .findFirst()
+                .orElse(null);
+    }
+
     /** Ends every rsync that runs; their batches stay in the state directory. */
     @Override
     public void close() {
@@ -342,10 +363,13 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     private static final class Output {
         private final Thread reader;
         private final int most;
+        private final Consumer<String> told;
         private volatile byte[] kept = new byte[0];
 
-        Output(InputStream stream, int most, String name) {
+        /** @param told gets it as it comes, each time with some of what came before; or null */
+        Output(InputStream stream, int most, String name, Consumer<String> told) {
             this.most = most;
+            this.told = told;
             reader = new Thread(() -> read(stream), name);
             reader.setDaemon(true);
             reader.start();
@@ -354,8 +378,14 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         private void read(InputStream stream) {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
             byte[] buffer = new byte[8192];
+            String before = "";
             try (stream) {
                 for (int n = stream.read(buffer); n >= 0; n = stream.read(buffer)) {
+                    if (told != null) {
+                        String text = before + new String(buffer, 0, n, StandardCharsets.ISO_8859_1);
+                        told.accept(text);
+                        before = text.substring(Math.max(0, text.length() - Transfer.LONGEST));
+                    }
                     bytes.write(buffer, 0, n);
                     if (bytes.size() / 2 > most) {
                         byte[] all = bytes.toByteArray();
