@@ -38,8 +38,17 @@ import org.slf4j.LoggerFactory;
  * included, are brought up to date with it (rsync's implied directories).
  */
 public final class RsyncCalls {
-    /** One run of rsync. */
-    public record Call(List<String> arguments, byte[] input) {
+    /**
+     * One run of rsync.
+     *
+     * @param directory the mirror's root. rsync works in it and names it "./": so what it reads is what was looked at
+     *     when it started, whatever is mounted at that path or moved there meanwhile
+     */
+    public record Call(String directory, List<String> arguments, byte[] input) {
+        public String getDirectory() {
+            return directory;
+        }
+
         public List<String> getArguments() {
             return arguments;
         }
@@ -107,7 +116,7 @@ public final class RsyncCalls {
     private static Call telling(Call call) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(arguments.indexOf("--"), Transfer.OPTION);
-        return new Call(arguments, call.input());
+        return new Call(call.directory(), arguments, call.input());
     }
 
     /** How far the full sync to this remote is; null while there is none. */
@@ -279,7 +288,7 @@ public final class RsyncCalls {
         for (int from = 0; from < gone.size(); from += most) {
             List<String> paths = gone.subList(from, Math.min(gone.size(), from + most));
             tell(remote, "delete", paths);
-            calls.add(new Call(arguments, rules(paths, opened)));
+            calls.add(new Call(directory(remote), arguments, rules(paths, opened)));
         }
     }
 
@@ -317,7 +326,8 @@ public final class RsyncCalls {
         List<String> all = List.copyOf(paths);
         tell(remote, String.join(" ", options), all);
         for (int from = 0; from < all.size(); from += maxPaths) {
-            calls.add(new Call(arguments, input(all.subList(from, Math.min(all.size(), from + maxPaths)))));
+            calls.add(new Call(
+                    directory(remote), arguments, input(all.subList(from, Math.min(all.size(), from + maxPaths)))));
         }
     }
 
@@ -335,10 +345,11 @@ public final class RsyncCalls {
     }
 
     private static List<String> ends(Remote remote) {
-        return List.of(
-                "--",
-                withSlash(remote.mirror().source().toString()),
-                withSlash(remote.target().text()));
+        return List.of("--", "./", withSlash(remote.target().text()));
+    }
+
+    private static String directory(Remote remote) {
+        return remote.mirror().source().toString();
     }
 
     private static void tell(Remote remote, String how, List<String> paths) {

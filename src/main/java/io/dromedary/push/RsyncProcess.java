@@ -1,9 +1,12 @@
 package io.dromedary.push;
 
 import io.dromedary.change.ByteString;
+import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.RsyncCalls.Call;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -80,7 +83,12 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     private final Map<List<String>, Transfer> transfers = new ConcurrentHashMap<>();
 
     private volatile boolean closed;
+    private Mirrors mirrors = new Mirrors();
     private String stateDir;
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
 
     /** Whose rsyncs these are, for the next run: one process at a time uses a state directory. */
     public void setStateDir(String stateDir) {
@@ -114,9 +122,14 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     private ExecResult execute(ExecCommand command, int kept) {
         List<String> line = new ArrayList<>();
-        line.add(command.getExecutable());
+        String program = command.getExecutable();
+        // A relative path is meant from here, not from the directory that rsync works in.
+        line.add(program.contains("/") ? Path.of(program).toAbsolutePath().toString() : program);
         line.addAll(command.getArgs());
         ProcessBuilder builder = new ProcessBuilder(line);
+        if (command.getWorkingDir() != null) {
+            builder.directory(new File(command.getWorkingDir()));
+        }
         // Messages in English, and bytes that are not ASCII escaped in them.
         builder.environment().put("LC_ALL", "C");
         // Without any password rsync would ask for one on the terminal, and wait; with this the daemon says no.
@@ -136,6 +149,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             if (closed) {
                 end(List.of(process));
             }
+            // Not before: between a look at the source and this, another one can come to its place. rsync does nothing
+            // until it has read its list, and while it works there what is mounted there stays.
+            checkPlace(process, command.getWorkingDir());
             Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr", null);
             Output output = new Output(process.getInputStream(), kept, "rsync-stdout", told);
             feed(process, command.getInput());
@@ -156,6 +172,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             }
             return new ExecResult(command, output.stream(), errors.stream(), exitCode);
         } catch (IOException e) {
+            checkPlace(null, command.getWorkingDir());
             throw new UncheckedIOException(e.getMessage(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -165,6 +182,18 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             if (process != null) {
                 end(List.of(process));
                 running.remove(process);
+            }
+        }
+    }
+
+    /** Throws a {@link HaltedException} if that is not the source it was at the start, or the process works in another. */
+    private void checkPlace(Process process, String source) {
+        for (Mirror mirror : mirrors.mirrors()) {
+            if (mirror.source().toString().equals(source)) {
+                String problem = process == null ? mirror.problem() : mirror.problem(process.pid());
+                if (problem != null) {
+                    throw new HaltedException(problem);
+                }
             }
         }
     }
@@ -260,7 +289,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     Stream<Difference> differences(String command, Call call) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, Difference.FORMAT);
-        return dryRun(command, new Call(arguments, call.input()), Integer.MAX_VALUE)
+        return dryRun(command, new Call(call.directory(), arguments, call.input()), Integer.MAX_VALUE)
                 .lines()
                 .map(Difference::parse)
                 .filter(Objects::nonNull);
@@ -270,7 +299,15 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, "--dry-run");
         ExecCommand dry = new ExecCommand(
-                command, arguments, null, 0L, Set.of(), new ByteArrayInputStream(call.input()), null, false, null);
+                command,
+                arguments,
+                call.directory(),
+                0L,
+                Set.of(),
+                new ByteArrayInputStream(call.input()),
+                null,
+                false,
+                null);
         try {
             return new String(execute(dry, kept).getStdout().readAllBytes(), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {

@@ -184,7 +184,7 @@ class RsyncCallsIT {
             rsync.execute(new ExecCommand(
                     "rsync",
                     call.arguments(),
-                    null,
+                    call.directory(),
                     0L,
                     Set.of(),
                     new ByteArrayInputStream(call.input()),

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Mirrors;
 import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.Signals;
 import java.io.ByteArrayInputStream;
@@ -63,6 +65,43 @@ class RsyncProcessIT {
 
     private Path largeFile() throws IOException {
         return Files.write(directory.resolve("large"), new byte[4 << 20]);
+    }
+
+    @Test
+    void anotherDirectoryInTheSourcesPlaceIsNotPushed() throws IOException {
+        Path source = Files.createDirectory(directory.resolve("source"));
+        Mirrors mirrors = new Mirrors();
+        Mirror mirror = new Mirror();
+        mirror.setId("tree");
+        mirror.setSource(source.toString());
+        mirror.setExclude("");
+        mirror.setExcludeRegex("");
+        mirror.setMirrors(mirrors);
+        mirror.register();
+        rsync.setMirrors(mirrors);
+        String program = script("cat > '" + directory.resolve("read") + "'");
+        ExecCommand command = new ExecCommand(
+                program,
+                List.of(),
+                source.toString(),
+                0L,
+                Set.of(),
+                new ByteArrayInputStream(new byte[] {'x'}),
+                null,
+                false,
+                null);
+        rsync.execute(command);
+        assertThat(directory.resolve("read")).hasContent("x");
+        Files.delete(directory.resolve("read"));
+        Files.move(source, directory.resolve("away"));
+        Files.createDirectory(source);
+        assertThatThrownBy(() -> rsync.execute(command))
+                .isInstanceOf(HaltedException.class)
+                .hasMessageContaining("is another directory");
+        Files.delete(source);
+        assertThatThrownBy(() -> rsync.execute(command))
+                .isInstanceOf(HaltedException.class)
+                .hasMessageContaining("is gone");
     }
 
     /** The one of our children that has this among its arguments. */
