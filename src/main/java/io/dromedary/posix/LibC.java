@@ -31,6 +31,7 @@ public final class LibC {
     private static final int AT_SYMLINK_NOFOLLOW = 0x100;
     private static final int AT_NO_AUTOMOUNT = 0x800;
     private static final int STATX_BASIC_STATS = 0x7ff;
+    private static final int STATX_BTIME = 0x800;
     private static final int STATX_SIZE = 256;
     private static final long STATX_ATTR_MOUNT_ROOT = 0x2000;
 
@@ -206,7 +207,7 @@ public final class LibC {
     public static Stat lstat(String absolutePath) {
         byte[] result = new byte[STATX_SIZE];
         int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-        if (statx(AT_FDCWD, bytes(absolutePath), flags, STATX_BASIC_STATS, result) < 0) {
+        if (statx(AT_FDCWD, bytes(absolutePath), flags, STATX_BASIC_STATS | STATX_BTIME, result) < 0) {
             int errno = Native.getLastError();
             if (errno == ENOENT || errno == ENOTDIR) {
                 return null;
@@ -221,7 +222,8 @@ public final class LibC {
                 statx.getInt(16),
                 statx.getLong(40),
                 statx.getLong(112),
-                statx.getInt(120));
+                statx.getInt(120),
+                (statx.getInt(0) & STATX_BTIME) == 0 ? 0 : statx.getLong(80) * 1_000_000_000 + statx.getInt(88));
     }
 
     /** Whether a file system is mounted just here; false also when the system, Linux before 5.8, does not tell. */
