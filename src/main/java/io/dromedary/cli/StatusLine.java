@@ -34,7 +34,7 @@ final class StatusLine implements AutoCloseable {
     private boolean closed;
 
     StatusLine() {
-        System.setOut(new PrintStream(new Above(), true, charset()));
+        System.setOut(new PrintStream(new Above(), true, Charset.defaultCharset()));
     }
 
     /** Whether standard output is a terminal that can write over a line. */
@@ -46,7 +46,7 @@ final class StatusLine implements AutoCloseable {
     /** Shows this in place of what it showed before; what is too long is cut. */
     synchronized void show(String text) {
         int most = Math.max(1, LibC.columns(STDOUT) - 1);
-        byte[] shown = text.substring(0, Math.min(most, text.length())).getBytes(charset());
+        byte[] shown = text.substring(0, Math.min(most, text.length())).getBytes(Charset.defaultCharset());
         if (!closed && !Arrays.equals(shown, line)) {
             line = shown;
             if (!midLine) {
@@ -66,10 +66,6 @@ final class StatusLine implements AutoCloseable {
             }
             System.setOut(before);
         }
-    }
-
-    private static Charset charset() {
-        return Charset.defaultCharset();
     }
 
     private void write(byte[]... parts) {
