@@ -43,7 +43,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     private static final Logger SUMMARY_LOG = LoggerFactory.getLogger(SUMMARIES);
 
     private static final int MAX_ERRORS = 20;
-    private static final int SUMMARY_SECONDS = 10;
+    private static final long SUMMARY = 10_000;
 
     private CamelContext context;
     private Mirrors mirrors;
@@ -188,7 +188,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         if (maxWait > 0 && !lane.redelivery) {
             if (!lane.delayed && !lane.inFlight) {
                 lane.delayed = true;
-                timer().schedule(() -> delayOver(lane), maxWait, TimeUnit.MILLISECONDS);
+                later(() -> delayOver(lane), maxWait);
             }
             return false;
         }
@@ -202,11 +202,14 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         drain(lane);
     }
 
-    private ScheduledExecutorService timer() {
+    private synchronized void later(Runnable task, long millis) {
+        if (stopping) {
+            return;
+        }
         if (timer == null) {
             timer = context.getExecutorServiceManager().newSingleThreadScheduledExecutor(this, "push-timer");
         }
-        return timer;
+        timer.schedule(task, millis, TimeUnit.MILLISECONDS);
     }
 
     /** After the last step of a push that went well; returns what has to be pushed once more, or null. */
@@ -297,7 +300,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             SUMMARY_LOG.info(
                     "{}: pushed {} ({} bytes) in {} s", push.remote(), paths(push.changes()), push.bytes(), seconds);
             state.summary = new Summary();
-            timer().schedule(() -> summarize(push.remote(), state), SUMMARY_SECONDS, TimeUnit.SECONDS);
+            later(() -> summarize(push.remote(), state), SUMMARY);
         } else {
             state.summary.pushes++;
             state.summary.changes += push.changes();
@@ -321,7 +324,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
                 summary.pushes,
                 TimeUnit.NANOSECONDS.toMillis(summary.nanos) / 1000.0);
         state.summary = new Summary();
-        timer().schedule(() -> summarize(remote, state), SUMMARY_SECONDS, TimeUnit.SECONDS);
+        later(() -> summarize(remote, state), SUMMARY);
     }
 
     private static String paths(long count) {
@@ -585,6 +588,8 @@ public final class Gate implements CamelContextAware, AutoCloseable {
      */
     public synchronized boolean stop(Duration atMost) throws InterruptedException {
         stopping = true;
+        // Camel's end would wait for what is still to come.
+        close();
         long end = System.nanoTime() + atMost.toNanos();
         for (long left = atMost.toNanos(); running > 0 && left > 0; left = end - System.nanoTime()) {
             TimeUnit.NANOSECONDS.timedWait(this, left);
