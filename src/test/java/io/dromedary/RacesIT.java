@@ -140,10 +140,10 @@ class RacesIT {
     @Test
     void directoryIsRenamedWhileItIsFilled() {
         // The one who writes stands in the directory, whatever its name is.
-        shell("mkdir d0\n"
-                + "(cd d0; i=0; while [ $i -lt 1500 ]; do i=$((i+1)); echo $i >f$i;"
+        shell("mkdir d0; cd d0\n"
+                + "(i=0; while [ $i -lt 1500 ]; do i=$((i+1)); echo $i >f$i;"
                 + " [ $((i%10)) != 0 ] || { mkdir s$i; echo $i >s$i/f; }; done) & writer=$!\n"
-                + "i=0; while kill -0 $writer 2>/dev/null; do mv d$i d$((i+1)); i=$((i+1)); done; wait $writer\n"
+                + "cd ..; i=0; while kill -0 $writer 2>/dev/null; do mv d$i d$((i+1)); i=$((i+1)); done; wait $writer\n"
                 + "mv d$i filled");
         awaitEqual();
         assertThat(original(here).resolve("filled/s1500/f")).hasContent("1500");
