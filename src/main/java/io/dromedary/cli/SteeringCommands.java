@@ -41,6 +41,18 @@ final class SteeringCommands {
         }
     }
 
+    /** What those have that are about one remote. */
+    abstract static class SteeringOfOne extends Steering {
+        @Parameters(paramLabel = "REMOTE", description = "Its name.")
+        private String remote;
+
+        int post(String what, String done) throws IOException {
+            running.post("/api/remotes/" + Running.encoded(remote) + "/" + what);
+            say(remote + " is " + done);
+            return 0;
+        }
+    }
+
     /** {@code dromedary sync}. */
     @Command(
             name = "sync",
@@ -119,15 +131,10 @@ final class SteeringCommands {
 
     /** {@code dromedary pause}. */
     @Command(name = "pause", description = "Pushes nothing more to a remote, over restarts too; its changes are kept.")
-    static final class Pause extends Steering {
-        @Parameters(paramLabel = "REMOTE", description = "Its name.")
-        private String remote;
-
+    static final class Pause extends SteeringOfOne {
         @Override
         public Integer call() throws IOException {
-            running.post("/api/remotes/" + Running.encoded(remote) + "/pause");
-            say(remote + " is paused");
-            return 0;
+            return post("pause", "paused");
         }
     }
 
@@ -135,15 +142,10 @@ final class SteeringCommands {
     @Command(
             name = "resume",
             description = "Ends a pause. Of a halted remote it says that what halted it is right, and pushes it.")
-    static final class Resume extends Steering {
-        @Parameters(paramLabel = "REMOTE", description = "Its name.")
-        private String remote;
-
+    static final class Resume extends SteeringOfOne {
         @Override
         public Integer call() throws IOException {
-            running.post("/api/remotes/" + Running.encoded(remote) + "/resume");
-            say(remote + " is resumed");
-            return 0;
+            return post("resume", "resumed");
         }
     }
 

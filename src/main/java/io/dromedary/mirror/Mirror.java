@@ -51,12 +51,11 @@ public final class Mirror {
         // Tried, not asked: access(2) knows nothing of the capabilities that a service has in place of root's rights.
         try {
             Files.newDirectoryStream(source).close();
-            root = root();
+            accept();
         } catch (IOException | PosixException e) {
             throw new IllegalArgumentException("mirror " + id + ": source " + source + " cannot be read");
         }
         excludes = Excludes.of(exclude, excludeRegex);
-        accept();
         mirrors.add(this);
     }
 

@@ -1,6 +1,5 @@
 package io.dromedary.push;
 
-import io.dromedary.change.ByteString;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -47,12 +46,5 @@ public record Difference(String path, boolean directory, boolean deleted, String
 
     private static String unescaped(MatchResult octal) {
         return Matcher.quoteReplacement(String.valueOf((char) Integer.parseInt(octal.group(1), 8)));
-    }
-
-    /** For people: rsync's letters and the path, bytes that are no text escaped. */
-    @Override
-    public String toString() {
-        return String.format("%-11s %s", itemized, path.isEmpty() ? "." : ByteString.readable(path))
-                + (directory && !path.isEmpty() ? "/" : "");
     }
 }

@@ -204,7 +204,7 @@ public final class RsyncCalls {
     private List<Call> callsUnderRegexes(Remote remote, Sorted sorted, ChangeSet changes) {
         SortedSet<String> gone = new TreeSet<>();
         Set<String> inTheWay = new HashSet<>();
-        for (Call call : questionsFor(remote, changes)) {
+        for (Call call : questions(remote, sorted, changes)) {
             rsyncProcess.differences(command, call).forEach(difference -> {
                 String path = difference.path();
                 boolean excluded = remote.mirror().excludes().covers(path, difference.directory());
@@ -244,9 +244,12 @@ public final class RsyncCalls {
      */
     public List<Call> questionsFor(Remote remote, ChangeSet changes) {
         Sorted sorted = sorted(remote, changes);
-        if (!remote.mirror().excludes().hasRegexes()) {
-            return callsFor(remote, sorted, changes);
-        }
+        return remote.mirror().excludes().hasRegexes()
+                ? questions(remote, sorted, changes)
+                : callsFor(remote, sorted, changes);
+    }
+
+    private List<Call> questions(Remote remote, Sorted sorted, ChangeSet changes) {
         List<Call> questions = new ArrayList<>();
         if (remote.delete()) {
             addRules(questions, remote, sorted.gone, Set.of());

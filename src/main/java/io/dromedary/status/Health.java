@@ -18,27 +18,17 @@ import org.apache.camel.impl.health.AbstractHealthCheck;
 public final class Health {
     private Health() {}
 
-    /** "ready": /observe/health/ready. */
-    public static final class Ready extends AbstractHealthCheck {
-        private Mirrors mirrors;
-        private Gate gate;
-        private Status status;
+    /** What both are: reasons for a no, by what they are about. */
+    public abstract static class Question extends AbstractHealthCheck {
+        Mirrors mirrors;
+        Status status;
 
-        public Ready() {
-            super("dromedary", "ready");
-        }
-
-        @Override
-        public boolean isLiveness() {
-            return false;
+        Question(String id) {
+            super("dromedary", id);
         }
 
         public void setMirrors(Mirrors mirrors) {
             this.mirrors = mirrors;
-        }
-
-        public void setGate(Gate gate) {
-            this.gate = gate;
         }
 
         public void setStatus(Status status) {
@@ -48,6 +38,32 @@ public final class Health {
         @Override
         protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
             Map<String, String> reasons = new TreeMap<>();
+            find(reasons);
+            answer(builder, reasons);
+        }
+
+        abstract void find(Map<String, String> reasons);
+    }
+
+    /** "ready": /observe/health/ready. */
+    public static final class Ready extends Question {
+        private Gate gate;
+
+        public Ready() {
+            super("ready");
+        }
+
+        @Override
+        public boolean isLiveness() {
+            return false;
+        }
+
+        public void setGate(Gate gate) {
+            this.gate = gate;
+        }
+
+        @Override
+        void find(Map<String, String> reasons) {
             for (Mirror mirror : mirrors.mirrors()) {
                 String problem = status.problem(mirror);
                 if (problem != null) {
@@ -62,17 +78,13 @@ public final class Health {
                     reasons.put("remote " + remote.id(), "the first full sync is not done");
                 }
             }
-            answer(builder, reasons);
         }
     }
 
     /** "alive": /observe/health/live. */
-    public static final class Alive extends AbstractHealthCheck {
-        private Mirrors mirrors;
-        private Status status;
-
+    public static final class Alive extends Question {
         public Alive() {
-            super("dromedary", "alive");
+            super("alive");
         }
 
         @Override
@@ -80,24 +92,14 @@ public final class Health {
             return false;
         }
 
-        public void setMirrors(Mirrors mirrors) {
-            this.mirrors = mirrors;
-        }
-
-        public void setStatus(Status status) {
-            this.status = status;
-        }
-
         @Override
-        protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
-            Map<String, String> reasons = new TreeMap<>();
+        void find(Map<String, String> reasons) {
             for (Mirror mirror : mirrors.mirrors()) {
                 InotifyConsumer watch = status.watch(mirror);
                 if (watch != null && watch.isStarted() && !watch.isAlive()) {
                     reasons.put("mirror " + mirror.id(), "the watch has died");
                 }
             }
-            answer(builder, reasons);
         }
     }
 
