@@ -38,16 +38,8 @@ import org.slf4j.LoggerFactory;
  * included, are brought up to date with it (rsync's implied directories).
  */
 public final class RsyncCalls {
-    /** One run of rsync. */
-    public record Call(List<String> arguments, byte[] input) {
-        public List<String> getArguments() {
-            return arguments;
-        }
-
-        public byte[] getInput() {
-            return input;
-        }
-    }
+    /** One run of rsync. No getters: beside the record's own methods Camel would find two for one name, now and then. */
+    public record Call(List<String> arguments, byte[] input) {}
 
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
 
