@@ -10,6 +10,7 @@ import io.dromedary.testbed.Trees;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.stream.Stream;
@@ -68,6 +69,27 @@ class GuardIT {
             Files.move(away, source);
             Files.writeString(source.resolve("later"), "later");
             Trees.awaitEqual(source, copy, SOON);
+            assertThat(copy.resolve("kept/file")).hasContent("kept");
+        }
+    }
+
+    /** Between the guard's look and rsync's another directory can come to the source's place. */
+    @Test
+    void whatComesToItsPlaceWhileRsyncStartsIsNotRead() throws IOException {
+        Path away = directory.resolve("away");
+        Path rsync = directory.resolve("rsync");
+        Files.writeString(
+                rsync,
+                "#!/bin/sh\ncase $1 in --version) exec rsync --version ;; esac\n"
+                        + "[ -e '" + away + "' ] || { mv '" + source + "' '" + away + "' && mkdir '" + source + "'; }\n"
+                        + "exec rsync \"$@\"\n",
+                StandardOpenOption.CREATE);
+        rsync.toFile().setExecutable(true);
+        Files.createDirectory(copy.resolve("kept"));
+        Files.writeString(copy.resolve("kept/file"), "kept");
+        try (DromedaryProcess dromedary = mirror("--set", "rsync.command=" + rsync)) {
+            dromedary.awaitLine("full sync done|halted", START);
+            assertThat(away).exists();
             assertThat(copy.resolve("kept/file")).hasContent("kept");
         }
     }

@@ -62,8 +62,13 @@ class RacesIT {
 
     @AfterAll
     static void stop() {
-        dromedary.close();
-        daemon.close();
+        try {
+            Trees.awaitEqual(source, copy, SOON);
+            Trees.awaitEqual(source, plainCopy, SOON);
+        } finally {
+            dromedary.close();
+            daemon.close();
+        }
     }
 
     @BeforeEach
@@ -72,9 +77,9 @@ class RacesIT {
                 source.resolve(test.getTestMethod().orElseThrow().getName()));
     }
 
-    private static void awaitEqual() {
-        Trees.awaitEqual(source, copy, SOON);
-        Trees.awaitEqual(source, plainCopy, SOON);
+    private void awaitEqual() {
+        Trees.awaitEqual(here, original(here), SOON);
+        Trees.awaitEqual(here, plainCopy.resolve(source.relativize(here)), SOON);
     }
 
     private void shell(String script) {
@@ -168,7 +173,7 @@ class RacesIT {
         shell(
                 "mkfifo pipe\npython3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"socket\")' || mkfifo socket\n"
                         + (root ? "mknod null c 1 3\n" : "") + "echo text >file");
-        Trees.awaitEqual(source, copy, SOON);
+        Trees.awaitEqual(here, original(here), SOON);
         Path other = plainCopy.resolve(source.relativize(here));
         await().atMost(SOON)
                 .untilAsserted(() -> assertThat(other.toFile().list()).containsExactly("file"));
@@ -236,7 +241,7 @@ class RacesIT {
         } finally {
             Command.run("rm", "-rf", here.toString());
         }
-        awaitEqual();
+        await().atMost(SOON).until(() -> !Files.exists(original(here)));
         await().atMost(SOON).untilAsserted(() -> assertThat(owed()).isFalse());
     }
 

@@ -53,7 +53,7 @@ class ShutdownIT {
                     .remote("sick", second.url("m"))
                     .set("full-sync.initial=false");
             Churn churn = new Churn(source, System.nanoTime());
-            for (int round = 0; round < 3; round++) {
+            for (int round = 0; round < 2; round++) {
                 String last = "last" + round;
                 try (DromedaryProcess dromedary = configuration.run()) {
                     dromedary.awaitLine("watching", START);
@@ -84,7 +84,7 @@ class ShutdownIT {
 
     @Test
     void secondInstanceIsRefusedAndHarmsTheFirstInNothing() throws Exception {
-        Files.write(source.resolve("large"), new byte[3 << 20]);
+        Files.write(source.resolve("large"), new byte[2 << 20]);
         try (RsyncDaemon daemon = new RsyncDaemon().module("m", well).start()) {
             Configuration configuration =
                     new Configuration(directory, source).remote("well", daemon.url("m"), "bwlimit: 400");

@@ -182,9 +182,10 @@ final class Soak implements AutoCloseable {
         }
     }
 
-    /** For as long as chance says, twice this many milliseconds at most. */
+    /** For as long as chance says, twice this many milliseconds at most; in a short soak less. */
     private void pause(int millis) {
-        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(random.nextInt(2 * millis)));
+        double share = Math.min(1, length.toSeconds() / 60.0);
+        LockSupport.parkNanos((long) (share * TimeUnit.MILLISECONDS.toNanos(random.nextInt(2 * millis))));
     }
 
     private void count(String fault) {

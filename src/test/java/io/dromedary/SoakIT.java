@@ -14,7 +14,7 @@ class SoakIT {
 
     @Test
     void endsEqualAndFlatWhateverHappens() throws Exception {
-        try (Soak soak = new Soak(directory, Duration.ofSeconds(30), System.nanoTime())) {
+        try (Soak soak = new Soak(directory, Duration.ofSeconds(16), System.nanoTime())) {
             soak.run();
         }
     }

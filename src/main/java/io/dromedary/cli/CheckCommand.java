@@ -69,7 +69,7 @@ final class CheckCommand implements Callable<Integer> {
     }
 
     private static boolean dryRun(String command, Call call, RsyncProcess rsync, PrintWriter out) {
-        out.println("  printf '"
+        out.println("  cd " + quoted(call.directory()) + " && printf '"
                 + new String(call.input(), StandardCharsets.ISO_8859_1).replace("\0", "\\0") + "' | " + command + " "
                 + call.arguments().stream().map(CheckCommand::quoted).collect(Collectors.joining(" ")));
         try {

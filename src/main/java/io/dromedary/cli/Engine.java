@@ -1,10 +1,13 @@
 package io.dromedary.cli;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.push.Gate;
 import io.dromedary.push.RsyncCalls;
-import io.dromedary.pushed.AfterPush;
 import io.dromedary.routes.Settings;
 import io.dromedary.routes.ShippedRoutes;
+import io.dromedary.status.Status;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -15,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.apache.camel.CamelContext;
 import org.apache.camel.main.BaseMainSupport;
 import org.apache.camel.main.Main;
@@ -51,9 +55,11 @@ final class Engine implements AutoCloseable {
 
     /** Status, API, health and metrics on one port. */
     private void serve() {
-        onceConfigured(() -> PluginHelper.getRoutesLoader(context())
-                .loadRoutes(
-                        ResourceHelper.resolveMandatoryResource(context(), "classpath:dromedary/status.camel.yaml")));
+        for (String file : List.of("status", "page")) {
+            onceConfigured(() -> PluginHelper.getRoutesLoader(context())
+                    .loadRoutes(ResourceHelper.resolveMandatoryResource(
+                            context(), "classpath:dromedary/" + file + ".camel.yaml")));
+        }
         for (String server : List.of("camel.server.", "camel.management.")) {
             property(server + "enabled", "true");
             property(server + "host", settings.get("http.host"));
@@ -117,17 +123,26 @@ final class Engine implements AutoCloseable {
         } catch (Exception e) {
             throw mistake(e);
         }
-        bean("afterPush", AfterPush.class).check();
         return bean("mirrors", Mirrors.class);
     }
 
     /** Runs until SIGTERM or SIGINT. */
     int run() throws InterruptedException {
         checkPort();
+        StatusLine line = StatusLine.isPossible() ? new StatusLine() : null;
+        if (line != null && System.getenv("DROMEDARY_LOG") == null) {
+            // The line tells what they would.
+            ((LoggerContext) LoggerFactory.getILoggerFactory())
+                    .getLogger(Gate.SUMMARIES)
+                    .setLevel(Level.WARN);
+        }
         Mirrors mirrors = start();
         CountDownLatch ended = new CountDownLatch(1);
         Thread hook = new Thread(
                 () -> {
+                    if (line != null) {
+                        line.close();
+                    }
                     Systemd.notify("STOPPING=1");
                     Thread closing = new Thread(this::close, "dromedary-close");
                     closing.start();
@@ -147,8 +162,25 @@ final class Engine implements AutoCloseable {
                 + count(mirrors.remotes().size(), "remote");
         LOG.info(watching);
         Systemd.notify("READY=1\nSTATUS=" + watching);
-        ended.await();
+        if (line == null) {
+            ended.await();
+        } else {
+            Status status = status(mirrors);
+            do {
+                line.show(StatusLine.of(StatusLine.remotes(status.all())));
+            } while (!ended.await(500, TimeUnit.MILLISECONDS));
+        }
         return 0;
+    }
+
+    /** Also there where no port is, which would serve it. */
+    private Status status(Mirrors mirrors) {
+        Status status = new Status();
+        status.setCamelContext(context());
+        status.setMirrors(mirrors);
+        status.setGate(bean("gate", Gate.class));
+        status.setRsyncCalls(rsyncCalls());
+        return status;
     }
 
     private static String count(int number, String noun) {

@@ -86,6 +86,9 @@ public final class StatusCommand implements Callable<Integer> {
                         duration(number(remote, "lagSeconds")),
                         text(remote, "pushes"),
                         bytes(number(remote, "bytesSent"))));
+                if (StatusLine.transfer(remote) != null) {
+                    lines.add("  " + StatusLine.progress(List.of(StatusLine.transfer(remote))));
+                }
                 boolean wrong =
                         Set.of("down", "halted").contains(text(remote, "state")) || number(remote, "failed") > 0;
                 if (wrong && remote.get("lastError") != null) {
@@ -149,7 +152,7 @@ public final class StatusCommand implements Callable<Integer> {
         return Objects.toString(object.get(key), "-");
     }
 
-    private static double number(Map<String, Object> object, String key) {
+    static double number(Map<String, Object> object, String key) {
         return object.get(key) instanceof Number number ? number.doubleValue() : 0;
     }
 

@@ -5,7 +5,9 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
 import org.apache.camel.util.json.JsonObject;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -41,7 +43,12 @@ public final class SteeringCommands {
     }
 
     /** {@code dromedary sync}. */
-    @Command(name = "sync", description = "Starts a full sync, of all mirrors or of the one named.")
+    @Command(
+            name = "sync",
+            description = {
+                "Starts a full sync, of all mirrors or of the one named.",
+                "On a terminal it shows how far that is; Ctrl-C ends showing it, not the sync."
+            })
     static final class Sync extends Steering {
         @Parameters(arity = "0..1", paramLabel = "MIRROR", description = "Only this mirror.")
         private String mirror;
@@ -50,10 +57,40 @@ public final class SteeringCommands {
         private String remote;
 
         @Override
-        public Integer call() throws IOException {
+        public Integer call() throws IOException, InterruptedException {
             JsonObject answer = running.post(Running.address("/api/sync", "mirror", mirror, "remote", remote));
-            say("full sync started: " + String.join(", ", names(answer)));
-            return 0;
+            List<String> names = names(answer);
+            say("full sync started: " + String.join(", ", names));
+            return StatusLine.isPossible() ? follow(names) : 0;
+        }
+
+        private int follow(List<String> names) throws IOException, InterruptedException {
+            List<Map<String, Object>> remotes;
+            try (StatusLine line = new StatusLine()) {
+                for (remotes = remotes(names); syncing(remotes); remotes = remotes(names)) {
+                    line.show(StatusLine.of(remotes));
+                    TimeUnit.MILLISECONDS.sleep(500);
+                }
+            }
+            boolean done = true;
+            for (Map<String, Object> one : remotes) {
+                boolean up = !Set.of("down", "halted", "paused").contains(String.valueOf(one.get("state")));
+                done &= up;
+                Object error = one.get("lastError");
+                say(one.get("id")
+                        + (up ? ": full sync done" : " is " + one.get("state") + (error == null ? "" : ": " + error)));
+            }
+            return done ? 0 : 1;
+        }
+
+        private static boolean syncing(List<Map<String, Object>> remotes) {
+            return remotes.stream().anyMatch(one -> "syncing".equals(one.get("state")));
+        }
+
+        private List<Map<String, Object>> remotes(List<String> names) throws IOException {
+            return StatusLine.remotes(running.get("/api/status")).stream()
+                    .filter(one -> names.contains(String.valueOf(one.get("id"))))
+                    .toList();
         }
     }
 

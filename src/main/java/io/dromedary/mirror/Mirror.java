@@ -101,7 +101,21 @@ public final class Mirror {
 
     /** Why nothing may be pushed from the source now, in one line; null when it is the directory it was at the start. */
     public String problem() {
-        Stat now = root();
+        return problem(root());
+    }
+
+    /** The same of the directory that a process works in; null also when the system does not tell of it, or it has ended. */
+    public String problem(long pid) {
+        Stat there;
+        try {
+            there = LibC.lstat("/proc/" + pid + "/cwd/.");
+        } catch (PosixException e) {
+            return null;
+        }
+        return there == null ? null : problem(there);
+    }
+
+    private String problem(Stat now) {
         if (now == null || !now.isDirectory()) {
             return "source " + source + " is gone; it goes on when it is back";
         }

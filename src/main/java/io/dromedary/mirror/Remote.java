@@ -234,7 +234,8 @@ public final class Remote {
                 options.add("--port=" + port);
             }
             if (passwordFile != null) {
-                options.add("--password-file=" + passwordFile);
+                // rsync works in the source, not here.
+                options.add("--password-file=" + passwordFile.toAbsolutePath());
             }
         }
         return options;

@@ -31,6 +31,7 @@ public final class LibC {
     private static final int AT_SYMLINK_NOFOLLOW = 0x100;
     private static final int AT_NO_AUTOMOUNT = 0x800;
     private static final int STATX_BASIC_STATS = 0x7ff;
+    private static final int STATX_BTIME = 0x800;
     private static final int STATX_SIZE = 256;
     private static final long STATX_ATTR_MOUNT_ROOT = 0x2000;
 
@@ -52,6 +53,8 @@ public final class LibC {
 
     /** asm-generic/ioctls.h; powerpc has its own. */
     private static final long FIONREAD = Platform.ARCH.startsWith("ppc") ? 0x4004667fL : 0x541BL;
+
+    private static final long TIOCGWINSZ = Platform.ARCH.startsWith("ppc") ? 0x40087468L : 0x5413L;
 
     private static final short POLLIN = 1;
     private static final byte DT_UNKNOWN = 0;
@@ -108,11 +111,24 @@ public final class LibC {
     private static native long sendto(
             int fd, byte[] message, long length, int flags, byte[] address, int addressLength);
 
+    private static native int isatty(int fd);
+
+    private static native int ioctl(int fd, long request, short[] argument);
+
     private static native String strerror(int errno);
 
     /** What the system calls this error, in a few words. */
     public static String errorText(int errno) {
         return strerror(errno);
+    }
+
+    /** How wide the terminal behind this descriptor is; 80 where it does not tell, 0 if it is no terminal. */
+    public static int columns(int fd) {
+        if (isatty(fd) == 0) {
+            return 0;
+        }
+        short[] size = new short[4];
+        return ioctl(fd, TIOCGWINSZ, size) < 0 || size[1] <= 0 ? 80 : size[1];
     }
 
     /** A new inotify descriptor, not blocking. */
@@ -191,7 +207,7 @@ public final class LibC {
     public static Stat lstat(String absolutePath) {
         byte[] result = new byte[STATX_SIZE];
         int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-        if (statx(AT_FDCWD, bytes(absolutePath), flags, STATX_BASIC_STATS, result) < 0) {
+        if (statx(AT_FDCWD, bytes(absolutePath), flags, STATX_BASIC_STATS | STATX_BTIME, result) < 0) {
             int errno = Native.getLastError();
             if (errno == ENOENT || errno == ENOTDIR) {
                 return null;
@@ -206,7 +222,8 @@ public final class LibC {
                 statx.getInt(16),
                 statx.getLong(40),
                 statx.getLong(112),
-                statx.getInt(120));
+                statx.getInt(120),
+                (statx.getInt(0) & STATX_BTIME) == 0 ? 0 : statx.getLong(80) * 1_000_000_000 + statx.getInt(88));
     }
 
     /** Whether a file system is mounted just here; false also when the system, Linux before 5.8, does not tell. */

@@ -10,8 +10,9 @@ package io.dromedary.posix;
  * @param size in bytes
  * @param mtimeSeconds of the last modification, since 1970
  * @param mtimeNanos the part of it below a second
+ * @param born when it was made, in nanoseconds since 1970; 0 where the file system does not keep that
  */
-public record Stat(long dev, long ino, int mode, int nlink, long size, long mtimeSeconds, int mtimeNanos) {
+public record Stat(long dev, long ino, int mode, int nlink, long size, long mtimeSeconds, int mtimeNanos, long born) {
     private static final int TYPE = 0170000;
 
     public boolean isDirectory() {
@@ -26,7 +27,8 @@ public record Stat(long dev, long ino, int mode, int nlink, long size, long mtim
         return (mode & TYPE) == 0100000;
     }
 
+    /** Two file systems mounted one after the other may share device and root inode, but not when that was made. */
     public boolean isSameFile(Stat other) {
-        return dev == other.dev && ino == other.ino;
+        return dev == other.dev && ino == other.ino && born == other.born;
     }
 }

@@ -36,7 +36,11 @@ import org.slf4j.LoggerFactory;
  * which remotes that are down may use half. A remote that is down is tried by redelivery only.
  */
 public final class Gate implements CamelContextAware, AutoCloseable {
+    /** The log of what was pushed, in sums; changes of a remote's state are in the one above it. */
+    public static final String SUMMARIES = "dromedary.push.summary";
+
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
+    private static final Logger SUMMARY_LOG = LoggerFactory.getLogger(SUMMARIES);
 
     private static final int MAX_ERRORS = 20;
     private static final int SUMMARY_SECONDS = 10;
@@ -286,11 +290,12 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             return;
         }
         LOG.debug("{}: {} changes, {} bytes sent", push.remote(), push.changes(), push.bytes());
-        if (push.changes() == 0 || !LOG.isInfoEnabled()) {
+        if (push.changes() == 0 || !SUMMARY_LOG.isInfoEnabled()) {
             return;
         }
         if (state.summary == null) {
-            LOG.info("{}: pushed {} ({} bytes) in {} s", push.remote(), paths(push.changes()), push.bytes(), seconds);
+            SUMMARY_LOG.info(
+                    "{}: pushed {} ({} bytes) in {} s", push.remote(), paths(push.changes()), push.bytes(), seconds);
             state.summary = new Summary();
             timer().schedule(() -> summarize(push.remote(), state), SUMMARY_SECONDS, TimeUnit.SECONDS);
         } else {
@@ -308,7 +313,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             state.summary = null;
             return;
         }
-        LOG.info(
+        SUMMARY_LOG.info(
                 "{}: pushed {} ({} bytes) in {} pushes of {} s in all",
                 remote,
                 paths(summary.changes),

@@ -38,8 +38,14 @@ import org.slf4j.LoggerFactory;
  * included, are brought up to date with it (rsync's implied directories).
  */
 public final class RsyncCalls {
-    /** One run of rsync. No getters: beside the record's own methods Camel would find two for one name, now and then. */
-    public record Call(List<String> arguments, byte[] input) {}
+    /**
+     * One run of rsync.
+     *
+     * @param directory the mirror's root. rsync works in it and names it "./": so what it reads is what was looked at
+     *     when it started, whatever is mounted at that path or moved there meanwhile
+     */
+    // No getters: beside the record's own methods Camel would find two for one name, now and then.
+    public record Call(String directory, List<String> arguments, byte[] input) {}
 
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
 
@@ -91,7 +97,26 @@ public final class RsyncCalls {
                 && refused.isDeletionRefused()) {
             remote.deleteByRule();
         }
-        return callsFor(remote, exchange.getMessage().getBody(Batch.class).changes());
+        ChangeSet changes = exchange.getMessage().getBody(Batch.class).changes();
+        List<Call> calls = callsFor(remote, changes);
+        return changes.isEverything() ? calls.stream().map(RsyncCalls::telling).toList() : calls;
+    }
+
+    private static Call telling(Call call) {
+        List<String> arguments = new ArrayList<>(call.arguments());
+        arguments.add(arguments.indexOf("--"), Transfer.OPTION);
+        return new Call(call.directory(), arguments, call.input());
+    }
+
+    /** How far the full sync to this remote is; null while there is none. */
+    public Transfer transfer(Remote remote) {
+        List<String> options = remote.options();
+        List<String> ends = ends(remote);
+        return rsyncProcess.transfer(arguments -> arguments.size() > options.size()
+                && arguments.subList(0, options.size()).equals(options)
+                && arguments
+                        .subList(arguments.size() - ends.size(), arguments.size())
+                        .equals(ends));
     }
 
     /** The calls that bring these paths at that remote up to date. */
@@ -252,7 +277,7 @@ public final class RsyncCalls {
         for (int from = 0; from < gone.size(); from += most) {
             List<String> paths = gone.subList(from, Math.min(gone.size(), from + most));
             tell(remote, "delete", paths);
-            calls.add(new Call(arguments, rules(paths, opened)));
+            calls.add(new Call(directory(remote), arguments, rules(paths, opened)));
         }
     }
 
@@ -290,7 +315,8 @@ public final class RsyncCalls {
         List<String> all = List.copyOf(paths);
         tell(remote, String.join(" ", options), all);
         for (int from = 0; from < all.size(); from += maxPaths) {
-            calls.add(new Call(arguments, input(all.subList(from, Math.min(all.size(), from + maxPaths)))));
+            calls.add(new Call(
+                    directory(remote), arguments, input(all.subList(from, Math.min(all.size(), from + maxPaths)))));
         }
     }
 
@@ -303,10 +329,16 @@ public final class RsyncCalls {
             arguments.add("--force");
         }
         arguments.addAll(List.of(options));
-        arguments.add("--");
-        arguments.add(withSlash(remote.mirror().source().toString()));
-        arguments.add(withSlash(remote.target().text()));
+        arguments.addAll(ends(remote));
         return arguments;
+    }
+
+    private static List<String> ends(Remote remote) {
+        return List.of("--", "./", withSlash(remote.target().text()));
+    }
+
+    private static String directory(Remote remote) {
+        return remote.mirror().source().toString();
     }
 
     private static void tell(Remote remote, String how, List<String> paths) {

@@ -37,9 +37,12 @@ public final class RsyncException extends RuntimeCamelException {
         return in(caught) instanceof RsyncException e && (e.getMeaning() == Meaning.PARTIAL || e.isDeletionRefused());
     }
 
-    /** What rsync said, out of what Camel has wrapped around it; or the exception itself if it is no such thing. */
+    /** What rsync or the guard said, out of what Camel has wrapped around it; or the exception itself if it is neither. */
     static Exception in(Exception caught) {
-        RsyncException inner = ObjectHelper.getException(RsyncException.class, caught);
+        Exception inner = ObjectHelper.getException(RsyncException.class, caught);
+        if (inner == null) {
+            inner = ObjectHelper.getException(HaltedException.class, caught);
+        }
         return inner == null ? caught : inner;
     }
 }

@@ -1,9 +1,12 @@
 package io.dromedary.push;
 
 import io.dromedary.change.ByteString;
+import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.RsyncCalls.Call;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -14,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -21,6 +25,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.camel.component.exec.ExecCommand;
@@ -73,8 +79,16 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             Pattern.compile("^rsync error:|connection unexpectedly closed|Connection reset by peer|Broken pipe");
 
     private final Set<Process> running = ConcurrentHashMap.newKeySet();
+    /** Of the calls under way that tell, by their arguments. */
+    private final Map<List<String>, Transfer> transfers = new ConcurrentHashMap<>();
+
     private volatile boolean closed;
+    private Mirrors mirrors = new Mirrors();
     private String stateDir;
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
 
     /** Whose rsyncs these are, for the next run: one process at a time uses a state directory. */
     public void setStateDir(String stateDir) {
@@ -108,15 +122,25 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     private ExecResult execute(ExecCommand command, int kept) {
         List<String> line = new ArrayList<>();
-        line.add(command.getExecutable());
+        String program = command.getExecutable();
+        // A relative path is meant from here, not from the directory that rsync works in.
+        line.add(program.contains("/") ? Path.of(program).toAbsolutePath().toString() : program);
         line.addAll(command.getArgs());
         ProcessBuilder builder = new ProcessBuilder(line);
+        if (command.getWorkingDir() != null) {
+            builder.directory(new File(command.getWorkingDir()));
+        }
         // Messages in English, and bytes that are not ASCII escaped in them.
         builder.environment().put("LC_ALL", "C");
         // Without any password rsync would ask for one on the terminal, and wait; with this the daemon says no.
         builder.environment().putIfAbsent("RSYNC_PASSWORD", "none given");
         if (stateDir != null) {
             builder.environment().put(MARK, stateDir);
+        }
+        Consumer<String> told = null;
+        if (command.getArgs().contains(Transfer.OPTION)) {
+            transfers.put(command.getArgs(), Transfer.start());
+            told = text -> transfers.computeIfPresent(command.getArgs(), (call, transfer) -> transfer.after(text));
         }
         Process process = null;
         try {
@@ -125,8 +149,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             if (closed) {
                 end(List.of(process));
             }
-            Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr");
-            Output output = new Output(process.getInputStream(), kept, "rsync-stdout");
+            // Not before: between a look at the source and this, another one can come to its place. rsync does nothing
+            // until it has read its list, and while it works there what is mounted there stays.
+            checkPlace(process, command.getWorkingDir());
+            Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr", null);
+            Output output = new Output(process.getInputStream(), kept, "rsync-stdout", told);
             feed(process, command.getInput());
             int exitCode = exitCode(process, command.getArgs());
             if (!output.join() && kept > KEPT) {
@@ -145,14 +172,28 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             }
             return new ExecResult(command, output.stream(), errors.stream(), exitCode);
         } catch (IOException e) {
+            checkPlace(null, command.getWorkingDir());
             throw new UncheckedIOException(e.getMessage(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new RsyncException(20, "stopped");
         } finally {
+            transfers.remove(command.getArgs());
             if (process != null) {
                 end(List.of(process));
                 running.remove(process);
+            }
+        }
+    }
+
+    /** Throws a {@link HaltedException} if that is not the source it was at the start, or the process works in another. */
+    private void checkPlace(Process process, String source) {
+        for (Mirror mirror : mirrors.mirrors()) {
+            if (mirror.source().toString().equals(source)) {
+                String problem = process == null ? mirror.problem() : mirror.problem(process.pid());
+                if (problem != null) {
+                    throw new HaltedException(problem);
+                }
             }
         }
     }
@@ -248,7 +289,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     Stream<Difference> differences(String command, Call call) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, Difference.FORMAT);
-        return dryRun(command, new Call(arguments, call.input()), Integer.MAX_VALUE)
+        return dryRun(command, new Call(call.directory(), arguments, call.input()), Integer.MAX_VALUE)
                 .lines()
                 .map(Difference::parse)
                 .filter(Objects::nonNull);
@@ -258,7 +299,15 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, "--dry-run");
         ExecCommand dry = new ExecCommand(
-                command, arguments, null, 0L, Set.of(), new ByteArrayInputStream(call.input()), null, false, null);
+                command,
+                arguments,
+                call.directory(),
+                0L,
+                Set.of(),
+                new ByteArrayInputStream(call.input()),
+                null,
+                false,
+                null);
         try {
             return new String(execute(dry, kept).getStdout().readAllBytes(), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {
@@ -331,6 +380,15 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         }
     }
 
+    /** How far the call is whose arguments are such; null: there is none that tells. */
+    Transfer transfer(Predicate<List<String>> arguments) {
+        return transfers.entrySet().stream()
+                .filter(call -> arguments.test(call.getKey()))
+                .map(Map.Entry::getValue)
+                .findFirst()
+                .orElse(null);
+    }
+
     /** Ends every rsync that runs; their batches stay in the state directory. */
     @Override
     public void close() {
@@ -342,10 +400,13 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     private static final class Output {
         private final Thread reader;
         private final int most;
+        private final Consumer<String> told;
         private volatile byte[] kept = new byte[0];
 
-        Output(InputStream stream, int most, String name) {
+        /** @param told gets it as it comes, each time with some of what came before; or null */
+        Output(InputStream stream, int most, String name, Consumer<String> told) {
             this.most = most;
+            this.told = told;
             reader = new Thread(() -> read(stream), name);
             reader.setDaemon(true);
             reader.start();
@@ -354,8 +415,14 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         private void read(InputStream stream) {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
             byte[] buffer = new byte[8192];
+            String before = "";
             try (stream) {
                 for (int n = stream.read(buffer); n >= 0; n = stream.read(buffer)) {
+                    if (told != null) {
+                        String text = before + new String(buffer, 0, n, StandardCharsets.ISO_8859_1);
+                        told.accept(text);
+                        before = text.substring(Math.max(0, text.length() - Transfer.LONGEST));
+                    }
                     bytes.write(buffer, 0, n);
                     if (bytes.size() / 2 > most) {
                         byte[] all = bytes.toByteArray();

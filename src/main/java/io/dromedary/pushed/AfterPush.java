@@ -10,15 +10,18 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.apache.camel.CamelContext;
+import org.apache.camel.CamelContextAware;
 import org.apache.camel.Exchange;
 import org.apache.camel.Header;
+import org.apache.camel.StartupListener;
 import org.apache.camel.util.TimeUtils;
 
 /**
  * Tells the routes that start from {@code kamelet:pushed} what has got through. It looks on at each change's way to a
  * remote and back from it, and costs a push no more than a look at memory and a line in a file.
  */
-public final class AfterPush {
+public final class AfterPush implements CamelContextAware, StartupListener {
     /** Header of a change that is pushed once more because a full sync may have undone it: it has been told already. */
     public static final String AGAIN = "again";
 
@@ -28,10 +31,26 @@ public final class AfterPush {
     /** The remotes whose debts of an earlier run are known. */
     private final Set<String> remembered = ConcurrentHashMap.newKeySet();
 
+    private CamelContext context;
     private Mirrors mirrors;
     private Path stateDir;
     private long backoff;
     private long maxBackoff;
+
+    @Override
+    public void setCamelContext(CamelContext camelContext) {
+        try {
+            camelContext.addStartupListener(this);
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+        this.context = camelContext;
+    }
+
+    @Override
+    public CamelContext getCamelContext() {
+        return context;
+    }
 
     public void setMirrors(Mirrors mirrors) {
         this.mirrors = mirrors;
@@ -68,9 +87,15 @@ public final class AfterPush {
         subscriptions.add(subscription);
     }
 
-    /** Refuses subscriptions to what does not exist, once all routes are there. */
-    public void check() {
+    /** Refuses subscriptions to what does not exist: all routes are there, and none has started. */
+    @Override
+    public void onCamelContextStarting(CamelContext camelContext, boolean alreadyStarted) {
         subscriptions.forEach(Subscription::check);
+    }
+
+    @Override
+    public void onCamelContextStarted(CamelContext camelContext, boolean alreadyStarted) {
+        // It was the moment before that counted.
     }
 
     /** A change on its way to a remote; or, the first time in this run, what an earlier run still owed that remote. */

@@ -5,6 +5,8 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.push.Gate;
 import io.dromedary.push.Gate.Progress;
+import io.dromedary.push.RsyncCalls;
+import io.dromedary.push.Transfer;
 import io.dromedary.watch.InotifyConsumer;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -24,6 +26,7 @@ public final class Status implements CamelContextAware {
     private CamelContext context;
     private Mirrors mirrors;
     private Gate gate;
+    private RsyncCalls rsyncCalls;
 
     @Override
     public void setCamelContext(CamelContext camelContext) {
@@ -43,14 +46,23 @@ public final class Status implements CamelContextAware {
         this.gate = gate;
     }
 
-    /** Everything as JSON: what {@code GET /api/status} answers. */
+    public void setRsyncCalls(RsyncCalls rsyncCalls) {
+        this.rsyncCalls = rsyncCalls;
+    }
+
+    /** What {@code GET /api/status} answers. */
     public String json() {
+        return all().toJson();
+    }
+
+    /** Everything, as the API gives it. */
+    public JsonObject all() {
         JsonArray all = new JsonArray();
         for (Mirror mirror : mirrors.mirrors()) {
             InotifyConsumer watch = watch(mirror);
             JsonArray remotes = new JsonArray();
             for (Remote remote : mirrors.remotesOf(mirror.id())) {
-                remotes.add(json(remote, gate.progress(remote.id())));
+                remotes.add(json(remote, gate.progress(remote.id()), rsyncCalls.transfer(remote)));
             }
             JsonObject one = new JsonObject();
             one.put("id", mirror.id());
@@ -67,10 +79,10 @@ public final class Status implements CamelContextAware {
         status.put("version", version == null ? "unpackaged" : version);
         status.put("uptimeSeconds", TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - started));
         status.put("mirrors", all);
-        return status.toJson();
+        return status;
     }
 
-    private static JsonObject json(Remote remote, Progress progress) {
+    private static JsonObject json(Remote remote, Progress progress, Transfer transfer) {
         JsonObject one = new JsonObject();
         one.put("id", remote.id());
         one.put("target", remote.target().toString());
@@ -85,6 +97,20 @@ public final class Status implements CamelContextAware {
         one.put("lastError", progress.lastError());
         one.put("pushes", progress.pushes());
         one.put("bytesSent", progress.bytesSent());
+        one.put("progress", transfer == null ? null : json(transfer));
+        return one;
+    }
+
+    private static JsonObject json(Transfer transfer) {
+        JsonObject one = new JsonObject();
+        one.put("percent", transfer.percent());
+        one.put("files", transfer.files());
+        one.put("bytes", transfer.bytes());
+        one.put("bytesPerSecond", transfer.bytesPerSecond());
+        one.put("checked", transfer.checked());
+        one.put("found", transfer.found());
+        one.put("complete", transfer.complete());
+        one.put("secondsLeft", transfer.secondsLeft() < 0 ? null : transfer.secondsLeft());
         return one;
     }
 

@@ -46,7 +46,16 @@ class ConfigurationDocTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"kamelet:watch, inotify/watch", "kamelet:watch, file-watch/watch", "kamelet:rsync, rsync"})
+    @CsvSource({
+        "kamelet:watch, inotify/watch",
+        "kamelet:watch, file-watch/watch",
+        "kamelet:rsync, rsync",
+        "kamelet:pushed, pushed",
+        "kamelet:command, command",
+        "kamelet:http, http",
+        "kamelet:socket, socket",
+        "kamelet:refresh-cdn, refresh-cdn"
+    })
     void kameletParameters(String section, String kamelet) throws IOException {
         Object file = new Load(LoadSettings.builder().build())
                 .loadFromString(Files.readString(RESOURCES.resolve("kamelets/" + kamelet + ".kamelet.yaml"), UTF_8));

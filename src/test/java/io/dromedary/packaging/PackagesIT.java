@@ -90,6 +90,7 @@ class PackagesIT {
                 "docs/configuration.md",
                 "man/dromedary.1",
                 "routes/www.camel.yaml",
+                "sersync/sersync.init",
                 "systemd/dromedary.service")) {
             assertThat(unpacked.resolve(file)).isNotEmptyFile();
         }

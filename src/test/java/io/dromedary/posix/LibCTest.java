@@ -150,4 +150,9 @@ class LibCTest {
                 .isInstanceOfSatisfying(
                         PosixException.class, e -> assertThat(e.errno()).isEqualTo(LibC.ENOENT));
     }
+
+    @Test
+    void whatIsNoTerminalHasNoColumns() {
+        assertThat(LibC.columns(-1)).isZero();
+    }
 }

@@ -73,11 +73,6 @@ class OutageSizeTest {
         outage(i -> "d" + i % 1_000 + "/" + name(i));
     }
 
-    @Test
-    void eachInADirectoryOfItsOwn() {
-        outage(i -> "d" + i + "/" + name(i));
-    }
-
     private static String name(int number) {
         return "a-name-that-is-as-long-as-those-of-pictures-and-mails-" + number;
     }

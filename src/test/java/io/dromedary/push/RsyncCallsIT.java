@@ -184,7 +184,7 @@ class RsyncCallsIT {
             rsync.execute(new ExecCommand(
                     "rsync",
                     call.arguments(),
-                    null,
+                    call.directory(),
                     0L,
                     Set.of(),
                     new ByteArrayInputStream(call.input()),
@@ -273,10 +273,18 @@ class RsyncCallsIT {
         changes.add("d/gone", false);
         batch.merge(changes);
         try (DefaultCamelContext camel = new DefaultCamelContext()) {
+            Exchange everything = new DefaultExchange(camel);
+            Batch full = new Batch();
+            full.merge(ChangeSet.ofEverything());
+            everything.getMessage().setBody(full);
+            assertThat(rsyncCalls.calls("copy", everything))
+                    .as("how far it is, only a full sync is asked")
+                    .allMatch(call -> call.arguments().contains(Transfer.OPTION));
             Exchange exchange = new DefaultExchange(camel);
             exchange.getMessage().setBody(batch);
             List<RsyncCalls.Call> calls = rsyncCalls.calls("copy", exchange);
             assertThat(calls).hasSize(1);
+            assertThat(calls.get(0).arguments()).doesNotContain(Transfer.OPTION);
             assertThat(calls.get(0).arguments().contains("--delete-missing-args"))
                     .isEqualTo(!byDirectory);
             if (refusing.get(where) && !byDirectory) {

@@ -371,7 +371,7 @@ class AfterPushTest {
                 .hasMessage("kamelet:pushed: each = all: allowed is change or batch");
         assertThatThrownBy(() -> {
                     subscribe("ww", "", "change");
-                    afterPush.check();
+                    afterPush.onCamelContextStarting(context, false);
                 })
                 .hasMessage("no mirror ww; there are: [www]");
     }

@@ -192,8 +192,10 @@ class SersyncIT {
                         + "<plugin name=\"socket\"><localpath watch=\"" + source
                         + "\"><deshost ip=\"127.0.0.1\" port=\""
                         + server.getLocalPort() + "\"/></localpath></plugin>\n"
-                        + "<plugin name=\"http\"><localpath watch=\"" + source + "\"><deshost url=\"http://" + host
-                        + "/></localpath></plugin>\n"
+                        + "<plugin name=\"http\"><localpath watch=\"" + source
+                        + "\"><deshost url=\"http://127.0.0.1/changed.php?site=w&x=1\" port=\""
+                        + web.getAddress().getPort()
+                        + "\"/></localpath></plugin>\n"
                         + "<plugin name=\"refreshCDN\"><localpath watch=\"" + source + "\"><cdninfo domainname=\""
                         + host
                         + " username=\"me\" passwd=\"p&ss\"/><sendurl base=\"http://pic.example.org\"/>"
@@ -231,7 +233,8 @@ class SersyncIT {
             assertThat(requests)
                     .doesNotHaveDuplicates()
                     .contains(
-                            "POST / watchroot=" + source + "&isdir=0&inotifyPath=" + source + "/fails&mask=8",
+                            "POST /changed.php?site=w&x=1 watchroot=" + source + "&isdir=0&inotifyPath=" + source
+                                    + "/fails&mask=8",
                             "HEAD /index.jsp?user=me&pswd=p%26ss&ok=ok&urls=http://pic.example.org/fails");
             assertThat(dromedary.output())
                     .contains("source-http: failed, and will be tried again: ", "source-http: all is through again")
@@ -256,12 +259,16 @@ class SersyncIT {
         Path called = directory.resolve("called");
         Path script = script("echo \"$1\" >>" + called + "\n");
         Path file = confxml("", "<plugin name=\"command\"><param prefix=\"" + script + "\" suffix=\"\"/></plugin>");
-        try (DromedaryProcess dromedary = dromedary("sersync", "-r", "-m", "command", "-o", file.toString())) {
+        try (DromedaryProcess dromedary =
+                dromedary("sersync", "-r", "-m", "command", "--skip-hidden", "-o", file.toString())) {
             dromedary.awaitLine(" watching 1 tree for 0 remotes", START);
             Files.createDirectories(source.resolve("d"));
-            Files.writeString(source.resolve("d/a"), "a");
+            for (String name : new String[] {".hidden", "old~", "4913", "d/.hidden", "d/a"}) {
+                Files.writeString(source.resolve(name), "a");
+            }
             await().atMost(SOON).ignoreExceptions().untilAsserted(() -> assertThat(Files.readAllLines(called))
                     .contains(source + "/d", source + "/d/a"));
+            assertThat(called).content().doesNotContain("hidden", "~", "4913");
         }
         assertThat(first).isEmptyDirectory();
     }

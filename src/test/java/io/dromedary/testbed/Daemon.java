@@ -110,7 +110,7 @@ abstract class Daemon implements AutoCloseable {
      * A port below the range that Linux gives to outgoing connections (32768 and up): while the daemon is stopped, no
      * client can be given it, nor connect to itself on it.
      */
-    private static int freePort() {
+    public static int freePort() {
         while (true) {
             int candidate = ThreadLocalRandom.current().nextInt(20_000, 32_000);
             try (ServerSocket socket = new ServerSocket()) {
