@@ -41,7 +41,7 @@ public final class RsyncCalls {
     /**
      * One run of rsync.
      *
-     * @param directory the mirror's root. rsync works in it and names it "./": so what it reads is what was looked at
+     * @param directory the mirror's root. rsync works in it and names it ".": so what it reads is what was looked at
      *     when it started, whatever is mounted at that path or moved there meanwhile
      */
     // No getters: beside the record's own methods Camel would find two for one name, now and then.
@@ -99,6 +99,11 @@ public final class RsyncCalls {
         }
         ChangeSet changes = exchange.getMessage().getBody(Batch.class).changes();
         List<Call> calls = callsFor(remote, changes);
+        // What is gone, is gone from the path where the source was a moment ago: only if it still is there.
+        String problem = remote.mirror().problem();
+        if (problem != null) {
+            throw new HaltedException(problem);
+        }
         return changes.isEverything() ? calls.stream().map(RsyncCalls::telling).toList() : calls;
     }
 
@@ -334,7 +339,8 @@ public final class RsyncCalls {
     }
 
     private static List<String> ends(Remote remote) {
-        return List.of("--", "./", withSlash(remote.target().text()));
+        // Not "./": of all directories that alone is one that rsync does not change to, by the path it once had.
+        return List.of("--", ".", withSlash(remote.target().text()));
     }
 
     private static String directory(Remote remote) {
