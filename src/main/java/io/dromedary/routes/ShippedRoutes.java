@@ -113,7 +113,11 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
     /** Only the name may hide behind a placeholder: what a parameter's stands for need not be known yet. */
     private String uri(EndpointRequiredDefinition endpoint) {
         String uri = endpoint.getEndpointUri();
-        return uri.startsWith("{{") ? context.resolvePropertyPlaceholders(uri) : uri;
+        try {
+            return uri.startsWith("{{") ? context.resolvePropertyPlaceholders(uri) : uri;
+        } catch (IllegalArgumentException parameterOfAKamelet) {
+            return uri;
+        }
     }
 
     /** Brings them in though no route needs them yet; an {@link IllegalArgumentException} names the setting that is wrong. */
