@@ -7,6 +7,7 @@ import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncCalls.Call;
 import io.dromedary.push.RsyncException;
 import io.dromedary.push.RsyncProcess;
+import io.dromedary.routes.Settings;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;

@@ -31,9 +31,15 @@ import picocli.CommandLine.IVersionProvider;
             "2:wrong usage or configuration: one line says what, where and what is allowed"
         })
 public final class Dromedary {
+    private static final String LOGGING = "logback.configurationFile";
+
     private Dromedary() {}
 
     public static void main(String[] args) {
+        // Not where Logback looks by itself: in somebody's application it would be that one's configuration too.
+        if (System.getProperty(LOGGING) == null) {
+            System.setProperty(LOGGING, "dromedary/logback.xml");
+        }
         System.exit(commandLine().execute(args));
     }
 

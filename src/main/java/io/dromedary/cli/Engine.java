@@ -5,7 +5,8 @@ import ch.qos.logback.classic.LoggerContext;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.Gate;
 import io.dromedary.push.RsyncCalls;
-import io.dromedary.push.RsyncProcess;
+import io.dromedary.routes.Settings;
+import io.dromedary.routes.ShippedRoutes;
 import io.dromedary.status.Status;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -18,23 +19,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.apache.camel.CamelContext;
-import org.apache.camel.LineNumberAware;
 import org.apache.camel.main.BaseMainSupport;
 import org.apache.camel.main.Main;
 import org.apache.camel.main.MainListenerSupport;
-import org.apache.camel.model.EndpointRequiredDefinition;
-import org.apache.camel.model.ModelCamelContext;
-import org.apache.camel.model.ProcessorDefinitionHelper;
-import org.apache.camel.model.RouteDefinition;
-import org.apache.camel.model.RouteTemplateParameterDefinition;
-import org.apache.camel.model.ToDefinition;
 import org.apache.camel.support.PluginHelper;
 import org.apache.camel.support.ResourceHelper;
-import org.apache.camel.support.RouteTemplateHelper;
-import org.apache.camel.util.URISupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,37 +32,22 @@ import org.slf4j.LoggerFactory;
 final class Engine implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary");
 
-    /** For the pushes under way, and then once more for those that have to be ended. */
-    private static final Duration FINISH = Duration.ofSeconds(3);
-
-    /** For all of it. */
+    /** For what is under way and for all else. */
     private static final Duration STOP = Duration.ofSeconds(9);
-
-    private static final Pattern OUR_KAMELET =
-            Pattern.compile("kamelet:(?://)?(watch|rsync|pushed|command|http|socket|refresh-cdn)(?:/[^?]*)?\\?(.+)");
-    private static final Pattern RSYNC_VERSION = Pattern.compile("version v?(\\d+)\\.(\\d+)");
-    private static final List<String> SHIPPED = List.of(
-            "classpath:dromedary/watch.camel.yaml",
-            "classpath:dromedary/push.camel.yaml",
-            "classpath:dromedary/pushed.camel.yaml",
-            "classpath:dromedary/redelivery.camel.yaml",
-            "classpath:dromedary/full-sync.camel.yaml");
 
     private final Settings settings;
     private final Main main = new Main();
-    private final String kamelets;
-    private final List<String> locations = new ArrayList<>(SHIPPED);
+    private final List<String> locations = new ArrayList<>();
 
     Engine(Settings settings) {
         this.settings = settings;
         main.setOverrideProperties(settings.all());
-        main.setPropertyPlaceholderLocations("classpath:dromedary.properties");
         main.configure().setName("dromedary");
-        kamelets = "classpath:kamelets/" + settings.get("watcher") + ",classpath:kamelets";
-        property("camel.component.kamelet.location", kamelets);
         property("camel.main.shutdown-timeout", "5");
         property("camel.main.startup-summary-level", "Off");
         property("camel.main.jmx-enabled", "false");
+        // Also without a mirror: its port answers.
+        onceConfigured(() -> ShippedRoutes.of(context()).load());
         if (!settings.get("http.port").equals("0")) {
             serve();
         }
@@ -80,8 +55,11 @@ final class Engine implements AutoCloseable {
 
     /** Status, API, health and metrics on one port. */
     private void serve() {
-        locations.add("classpath:dromedary/status.camel.yaml");
-        locations.add("classpath:dromedary/page.camel.yaml");
+        for (String file : List.of("status", "page")) {
+            onceConfigured(() -> PluginHelper.getRoutesLoader(context())
+                    .loadRoutes(ResourceHelper.resolveMandatoryResource(
+                            context(), "classpath:dromedary/" + file + ".camel.yaml")));
+        }
         for (String server : List.of("camel.server.", "camel.management.")) {
             property(server + "enabled", "true");
             property(server + "host", settings.get("http.host"));
@@ -137,9 +115,9 @@ final class Engine implements AutoCloseable {
     /** Brings everything up, or says in one line what is in the way. */
     Mirrors start() {
         checkLog();
-        checkRsync();
-        onceConfigured(this::checkParameters);
-        property("camel.main.routes-include-pattern", String.join(",", locations));
+        if (!locations.isEmpty()) {
+            property("camel.main.routes-include-pattern", String.join(",", locations));
+        }
         try {
             main.start();
         } catch (Exception e) {
@@ -212,16 +190,6 @@ final class Engine implements AutoCloseable {
     /** Ends in seconds: pushes under way are finished or put back, what waits stays in the state directory. */
     @Override
     public void close() {
-        Gate gate = bean("gate", Gate.class);
-        RsyncProcess rsync = bean("rsyncProcess", RsyncProcess.class);
-        try {
-            if (gate != null && !gate.stop(FINISH) && rsync != null) {
-                rsync.close();
-                gate.stop(FINISH);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
         main.stop();
     }
 
@@ -237,66 +205,12 @@ final class Engine implements AutoCloseable {
         return context() == null ? null : context().getRegistry().lookupByNameAndType(name, type);
     }
 
-    /** Camel ignores a Kamelet's parameter that it does not know, a misspelt one too. */
-    private void checkParameters() throws Exception {
-        ModelCamelContext model = (ModelCamelContext) context();
-        for (RouteDefinition route : List.copyOf(model.getRouteDefinitions())) {
-            List<EndpointRequiredDefinition> endpoints = new ArrayList<>();
-            endpoints.add(route.getInput());
-            endpoints.addAll(ProcessorDefinitionHelper.filterTypeInOutputs(route.getOutputs(), ToDefinition.class));
-            for (EndpointRequiredDefinition endpoint : endpoints) {
-                Matcher ours = OUR_KAMELET.matcher(endpoint.getEndpointUri());
-                if (ours.matches()) {
-                    String where = route.getLocation() + ":" + ((LineNumberAware) endpoint).getLineNumber();
-                    checkParameters(model, where, ours.group(1), ours.group(2));
-                }
-            }
-        }
-    }
-
-    private void checkParameters(ModelCamelContext model, String where, String kamelet, String query) throws Exception {
-        RouteTemplateHelper.loadRouteTemplateFromLocation(model, null, kamelet, kamelets);
-        List<String> known = model.getRouteTemplateDefinition(kamelet).getTemplateParameters().stream()
-                .map(RouteTemplateParameterDefinition::getName)
-                .toList();
-        for (String name : URISupport.parseQuery(query).keySet()) {
-            if (!known.contains(name)) {
-                throw new IllegalArgumentException(where + ": kamelet:" + kamelet + " has no parameter " + name
-                        + "; allowed are " + String.join(", ", known));
-            }
-        }
-    }
-
     /** Of a format that does not exist, logback would make no log at all. */
     private static void checkLog() {
         String format = System.getenv("DROMEDARY_LOG_FORMAT");
         if (format != null && !format.isEmpty() && !format.equals("text") && !format.equals("json")) {
             throw new IllegalArgumentException(
                     "environment DROMEDARY_LOG_FORMAT = " + format + ": allowed is text or json");
-        }
-    }
-
-    private void checkRsync() {
-        String command = settings.get("rsync.command");
-        String said;
-        try {
-            Process process = new ProcessBuilder(command, "--version")
-                    .redirectErrorStream(true)
-                    .start();
-            process.getOutputStream().close();
-            said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new IllegalArgumentException(
-                    "dromedary.rsync.command = " + command + ": not found; install rsync 3.1 or newer");
-        }
-        Matcher version = RSYNC_VERSION.matcher(said);
-        if (!version.find()) {
-            throw new IllegalArgumentException("dromedary.rsync.command = " + command + ": this is no rsync");
-        }
-        int number = Integer.parseInt(version.group(1)) * 1000 + Integer.parseInt(version.group(2));
-        if (number < 3001) {
-            throw new IllegalArgumentException("dromedary.rsync.command = " + command + ": this is rsync "
-                    + version.group(1) + "." + version.group(2) + ", needed is 3.1 or newer");
         }
     }
 
@@ -320,13 +234,7 @@ final class Engine implements AutoCloseable {
         }
     }
 
-    /** What went wrong, in the words of its first cause: the wrappers around it only repeat where. */
     private static IllegalArgumentException mistake(Throwable e) {
-        Throwable cause = e;
-        while (cause.getCause() != null && cause.getCause() != cause) {
-            cause = cause.getCause();
-        }
-        String message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-        return new IllegalArgumentException(message.strip().replaceAll("\\s*\\n\\s*", " "), e);
+        return new IllegalArgumentException(ShippedRoutes.reason(e), e);
     }
 }

@@ -1,6 +1,7 @@
 package io.dromedary.cli;
 
 import io.dromedary.mirror.Target;
+import io.dromedary.routes.Settings;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.dromedary.cli;
 
+import io.dromedary.routes.Settings;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -1,5 +1,6 @@
 package io.dromedary.cli;
 
+import io.dromedary.routes.Settings;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.HttpURLConnection;

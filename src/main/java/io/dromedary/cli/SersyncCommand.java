@@ -1,5 +1,6 @@
 package io.dromedary.cli;
 
+import io.dromedary.routes.Settings;
 import io.dromedary.sersync.Conversion;
 import java.nio.file.Path;
 import java.util.ArrayList;

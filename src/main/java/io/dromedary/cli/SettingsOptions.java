@@ -1,5 +1,6 @@
 package io.dromedary.cli;
 
+import io.dromedary.routes.Settings;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

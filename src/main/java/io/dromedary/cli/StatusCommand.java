@@ -24,7 +24,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:it answered", "1:nothing is running there"})
-final class StatusCommand implements Callable<Integer> {
+public final class StatusCommand implements Callable<Integer> {
     private static final int COLUMNS = 80;
 
     @Mixin
@@ -61,7 +61,7 @@ final class StatusCommand implements Callable<Integer> {
     }
 
     /** The lines of the table; names that are too long for their column are cut. */
-    static List<String> table(JsonObject status) {
+    public static List<String> table(JsonObject status) {
         List<String> lines = new ArrayList<>();
         for (Map<String, Object> mirror : objects(status, "mirrors")) {
             if (!lines.isEmpty()) {

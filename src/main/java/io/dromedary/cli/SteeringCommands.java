@@ -2,6 +2,7 @@ package io.dromedary.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -16,7 +17,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** The commands that steer the running Dromedary: each is one address of its API. */
-final class SteeringCommands {
+public final class SteeringCommands {
     private SteeringCommands() {}
 
     /** What all of them have. */
@@ -174,7 +175,9 @@ final class SteeringCommands {
         @Override
         public Integer call() throws IOException {
             switch (action) {
-                case list -> list(running.get(Running.address("/api/failed", "remote", remote)));
+                case list ->
+                    failed(running.get(Running.address("/api/failed", "remote", remote)))
+                            .forEach(this::say);
                 case retry ->
                     say(running.post(Running.address("/api/failed/retry", "remote", remote))
                                     .get("changes") + " changes are tried again");
@@ -183,26 +186,6 @@ final class SteeringCommands {
                                     .get("changes") + " changes are forgotten");
             }
             return 0;
-        }
-
-        private void list(JsonObject answer) {
-            List<Map<String, Object>> all = StatusCommand.objects(answer, "failed");
-            if (all.isEmpty()) {
-                say("nothing has failed");
-            }
-            for (Map<String, Object> failure : all) {
-                double age = ((Number) failure.get("ageSeconds")).doubleValue();
-                say(failure.get("remote") + ": " + failure.get("changes") + " changes, tried " + failure.get("tries")
-                        + " times, the oldest " + StatusCommand.duration(age) + " old: " + failure.get("error"));
-                List<Map<String, Object>> paths = StatusCommand.objects(failure, "paths");
-                for (Map<String, Object> path : paths) {
-                    say("  " + path.get("path") + (Boolean.TRUE.equals(path.get("tree")) ? " and all below" : ""));
-                }
-                long more = ((Number) failure.get("changes")).longValue() - paths.size();
-                if (more > 0) {
-                    say("  … and " + more + " more");
-                }
-            }
         }
     }
 
@@ -243,6 +226,25 @@ final class SteeringCommands {
             }
             return equal ? 0 : 1;
         }
+    }
+
+    /** The lines that tell what has failed. */
+    public static List<String> failed(JsonObject answer) {
+        List<String> lines = new ArrayList<>();
+        for (Map<String, Object> failure : StatusCommand.objects(answer, "failed")) {
+            double age = ((Number) failure.get("ageSeconds")).doubleValue();
+            lines.add(failure.get("remote") + ": " + failure.get("changes") + " changes, tried " + failure.get("tries")
+                    + " times, the oldest " + StatusCommand.duration(age) + " old: " + failure.get("error"));
+            List<Map<String, Object>> paths = StatusCommand.objects(failure, "paths");
+            for (Map<String, Object> path : paths) {
+                lines.add("  " + path.get("path") + (Boolean.TRUE.equals(path.get("tree")) ? " and all below" : ""));
+            }
+            long more = ((Number) failure.get("changes")).longValue() - paths.size();
+            if (more > 0) {
+                lines.add("  … and " + more + " more");
+            }
+        }
+        return lines.isEmpty() ? List.of("nothing has failed") : lines;
     }
 
     private static List<String> names(JsonObject answer) {

@@ -264,15 +264,7 @@ public final class FailQueue implements AutoCloseable {
     }
 
     /** What one remote has failed to get, to be pushed to it again. */
-    public record Redelivery(String remote, Batch batch) {
-        public String getRemote() {
-            return remote;
-        }
-
-        public Batch getBatch() {
-            return batch;
-        }
-    }
+    public record Redelivery(String remote, Batch batch) {}
 
     /** Everything whose pause is over, merged, one batch a remote. */
     public synchronized List<Redelivery> due() {

@@ -44,19 +44,8 @@ public final class RsyncCalls {
      * @param directory the mirror's root. rsync works in it and names it ".": so what it reads is what was looked at
      *     when it started, whatever is mounted at that path or moved there meanwhile
      */
-    public record Call(String directory, List<String> arguments, byte[] input) {
-        public String getDirectory() {
-            return directory;
-        }
-
-        public List<String> getArguments() {
-            return arguments;
-        }
-
-        public byte[] getInput() {
-            return input;
-        }
-    }
+    // No getters: beside the record's own methods Camel would find two for one name, now and then.
+    public record Call(String directory, List<String> arguments, byte[] input) {}
 
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
 

@@ -1,4 +1,4 @@
-package io.dromedary.cli;
+package io.dromedary.routes;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -13,6 +13,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
+import org.apache.camel.Ordered;
+import org.apache.camel.spi.PropertiesSource;
 import org.apache.camel.util.TimeUtils;
 import org.quartz.CronExpression;
 
@@ -20,8 +22,8 @@ import org.quartz.CronExpression;
  * The settings of one run: {@code dromedary.properties} in the jar names every key and its default, over it lie the
  * user's file, the environment and the command line, in that order; all are checked before anything is touched.
  */
-final class Settings {
-    static final String PREFIX = "dromedary.";
+public final class Settings {
+    public static final String PREFIX = "dromedary.";
     private static final List<String> EVENTS = List.of(
             "delete", "create-folder", "create-file", "close-write", "move-from", "move-to", "attrib", "modify");
 
@@ -29,7 +31,7 @@ final class Settings {
     private final Map<String, String> origins = new TreeMap<>();
 
     /** The defaults. */
-    Settings() {
+    public Settings() {
         try (InputStream defaults = Settings.class.getResourceAsStream("/dromedary.properties")) {
             values.load(defaults);
         } catch (IOException e) {
@@ -38,7 +40,7 @@ final class Settings {
     }
 
     /** Lays a user's file over what is set so far; its {@code camel.*} keys stay with Camel. */
-    void file(Path file) {
+    public void file(Path file) {
         Properties written = new Properties();
         try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
             written.load(reader);
@@ -53,7 +55,7 @@ final class Settings {
     }
 
     /** Lays the environment over what is set so far: DROMEDARY_FULL_SYNC_CRON is dromedary.full-sync.cron. */
-    void environment(Map<String, String> environment) {
+    public void environment(Map<String, String> environment) {
         for (String key : values.stringPropertyNames()) {
             String name = key.replace('.', '_').replace('-', '_').toUpperCase(Locale.ROOT);
             if (environment.containsKey(name)) {
@@ -63,7 +65,7 @@ final class Settings {
     }
 
     /** Sets one key, with or without its prefix, as the command line does. */
-    void set(String key, String value, String origin) {
+    public void set(String key, String value, String origin) {
         String full = key.startsWith(PREFIX) ? key : PREFIX + key;
         if (!values.containsKey(full)) {
             throw new IllegalArgumentException(
@@ -74,18 +76,41 @@ final class Settings {
         check(full);
     }
 
-    String get(String key) {
+    public String get(String key) {
         return values.getProperty(PREFIX + key);
     }
 
     /** All of them, for Camel's property placeholders. */
-    Properties all() {
+    public Properties all() {
         Properties all = new Properties();
         all.putAll(values);
         if (get("max-processes").isEmpty()) {
             all.setProperty(PREFIX + "max-processes", "0");
         }
         return all;
+    }
+
+    /** What is set so far, for Camel's property placeholders to fall back on. */
+    PropertiesSource source() {
+        return new Source(all());
+    }
+
+    /** The last place Camel looks in, and none of those whose keys are checked. */
+    private record Source(Properties values) implements PropertiesSource, Ordered {
+        @Override
+        public String getName() {
+            return "dromedary.properties";
+        }
+
+        @Override
+        public String getProperty(String name) {
+            return values.getProperty(name);
+        }
+
+        @Override
+        public int getOrder() {
+            return Ordered.LOWEST;
+        }
     }
 
     private void check(String full) {

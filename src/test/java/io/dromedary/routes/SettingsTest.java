@@ -1,4 +1,4 @@
-package io.dromedary.cli;
+package io.dromedary.routes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
