@@ -5,17 +5,18 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 /** One 10 KB file at a time, all ways by turns, so that what else the machine does hits all alike; then nothing at all. */
 final class Idle {
-    private static final int FILES = 40;
+    private static final int FILES = 60;
     /** The way that takes a second for each. */
     private static final int FILES_DELAYED = 15;
 
     private static final int WARM_UP = 5;
     private static final int BYTES = 10_000;
-    private static final int QUIET_SECONDS = 20;
+    private static final int QUIET_SECONDS = 30;
 
     private final Lab lab;
     private final Report report;
@@ -155,15 +156,18 @@ final class Idle {
     private void quiet() throws IOException, InterruptedException {
         Lab.say("nothing at all, " + QUIET_SECONDS + " s");
         List<Way> running = ways.stream().filter(way -> way.tool != null).toList();
-        List<Double> before = new ArrayList<>();
+        List<Map<Path, Double>> before = new ArrayList<>();
         for (Way way : running) {
-            before.add(way.tool.livingCpuSeconds());
+            before.add(way.tool.threads());
         }
         SECONDS.sleep(QUIET_SECONDS);
         List<List<String>> rows = new ArrayList<>();
         for (int i = 0; i < running.size(); i++) {
             Way way = running.get(i);
-            double share = (way.tool.livingCpuSeconds() - before.get(i)) / QUIET_SECONDS;
+            double share = 0;
+            for (Map.Entry<Path, Double> thread : way.tool.threads().entrySet()) {
+                share += (thread.getValue() - before.get(i).getOrDefault(thread.getKey(), 0.0)) / QUIET_SECONDS;
+            }
             String told = String.format(ROOT, "%.3f %%", 100 * share);
             rows.add(List.of(way.title, told, Times.megabytes(way.tool.resident()), Times.megabytes(way.tool.peak())));
             if (i == 0 && way.title.equals(Tool.DROMEDARY.title)) {

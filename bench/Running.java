@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ScheduledExecutorService;
@@ -152,14 +153,14 @@ final class Running implements AutoCloseable {
         }
     }
 
-    /** Of its processes that live, by the scheduler's own clock, which is finer than the ticks of {@link #cpuSeconds}. */
-    double livingCpuSeconds() throws IOException {
-        double seconds = 0;
+    /** Of each of its threads that live, by the scheduler's own clock, which is finer than that of {@link #cpuSeconds}. */
+    Map<Path, Double> threads() throws IOException {
+        Map<Path, Double> seconds = new HashMap<>();
         for (ProcessHandle one : tree().toList()) {
             try (Stream<Path> threads = Files.list(Path.of("/proc/" + one.pid() + "/task"))) {
                 for (Path thread : (Iterable<Path>) threads::iterator) {
                     String schedstat = Files.readString(thread.resolve("schedstat"));
-                    seconds += Long.parseLong(schedstat.substring(0, schedstat.indexOf(' '))) / 1e9;
+                    seconds.put(thread, Long.parseLong(schedstat.substring(0, schedstat.indexOf(' '))) / 1e9);
                 }
             } catch (NoSuchFileException ended) {
                 // Then it was not idle.
