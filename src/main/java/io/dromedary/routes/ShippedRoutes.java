@@ -1,5 +1,6 @@
 package io.dromedary.routes;
 
+import io.dromedary.posix.Entries;
 import io.dromedary.push.Gate;
 import io.dromedary.push.RsyncProcess;
 import java.io.IOException;
@@ -140,6 +141,10 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
         settings.environment(System.getenv());
         // With what is set: properties that were given to Camel from the start lie below every source.
         properties.addPropertiesSource(settings.source());
+        if (settings.get("watcher").equals("inotify") && !Entries.bySystemCalls()) {
+            throw new IllegalArgumentException(
+                    "dromedary.watcher = inotify: needs Linux on a 64-bit machine, and JNA; elsewhere it is file-watch");
+        }
         checkRsync(settings.get("rsync.command"));
         // The others are found where Camel looks for any.
         RouteTemplateHelper.loadRouteTemplateFromLocation(
