@@ -13,7 +13,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.camel.CamelContext;
+import org.apache.camel.ErrorHandlerFactory;
 import org.apache.camel.LineNumberAware;
+import org.apache.camel.LoggingLevel;
 import org.apache.camel.RuntimeCamelException;
 import org.apache.camel.VetoCamelContextStartException;
 import org.apache.camel.model.EndpointRequiredDefinition;
@@ -23,6 +25,8 @@ import org.apache.camel.model.ProcessorDefinition;
 import org.apache.camel.model.ProcessorDefinitionHelper;
 import org.apache.camel.model.RouteDefinition;
 import org.apache.camel.model.RouteTemplateParameterDefinition;
+import org.apache.camel.model.errorhandler.DefaultErrorHandlerDefinition;
+import org.apache.camel.model.errorhandler.RefErrorHandlerDefinition;
 import org.apache.camel.spi.CamelEvent;
 import org.apache.camel.spi.LifecycleStrategy;
 import org.apache.camel.spi.PropertiesComponent;
@@ -85,11 +89,26 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
                 try {
                     load();
                     checkParameters(route, endpoint, ours.group(1), ours.group(2));
+                    if (ours.group(1).equals("pushed") && hasCamelsErrorHandler(route)) {
+                        route.setErrorHandlerFactory(quiet());
+                    }
                 } catch (Exception e) {
                     throw RuntimeCamelException.wrapRuntimeException(e);
                 }
             }
         });
+    }
+
+    private static boolean hasCamelsErrorHandler(RouteDefinition route) {
+        return route.getErrorHandlerFactory() instanceof RefErrorHandlerDefinition handler
+                && handler.getRef().equals(RefErrorHandlerDefinition.DEFAULT_ERROR_HANDLER_BUILDER);
+    }
+
+    /** What a route fails to take after a push its subscription tells in one line: Camel would log the stack and the URL. */
+    private static ErrorHandlerFactory quiet() {
+        DefaultErrorHandlerDefinition quiet = new DefaultErrorHandlerDefinition();
+        quiet.setLevel(LoggingLevel.OFF.name());
+        return quiet;
     }
 
     /** Why a start failed, in one line: the words of the first cause, since the wrappers around it only repeat where. */
