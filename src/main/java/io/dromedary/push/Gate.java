@@ -169,7 +169,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     /** Makes the thread pool known that pushes run on: one thread for each rsync. */
     public void open() {
-        ThreadPoolProfile pushers = new ThreadPoolProfile("pushers");
+        ThreadPoolProfile pushers = new ThreadPoolProfile("dromedary-pushers");
         pushers.setPoolSize(maxProcesses);
         pushers.setMaxPoolSize(maxProcesses);
         pushers.setAllowCoreThreadTimeOut(true);

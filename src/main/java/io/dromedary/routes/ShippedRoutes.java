@@ -56,6 +56,9 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
             "dromedary/pushed.camel.yaml",
             "dromedary/redelivery.camel.yaml",
             "dromedary/full-sync.camel.yaml");
+    /** Where Camel looks for Kamelets. */
+    private static final String KAMELETS = "classpath:kamelets";
+
     private static final Pattern OUR_KAMELET = Pattern.compile(
             "kamelet:(?://)?(watch|rsync|pushed|command|http|socket|refresh-cdn)(?:/[^?]*)?(?:\\?(.*))?");
     private static final Pattern RSYNC_VERSION = Pattern.compile("version v?(\\d+)\\.(\\d+)");
@@ -167,7 +170,10 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
         checkRsync(settings.get("rsync.command"));
         // The others are found where Camel looks for any.
         RouteTemplateHelper.loadRouteTemplateFromLocation(
-                context, null, "watch", "classpath:kamelets/" + settings.get("watcher"));
+                context,
+                null,
+                "watch",
+                settings.get("watcher").equals("inotify") ? KAMELETS : KAMELETS + "/" + settings.get("watcher"));
         for (String file : ROUTES) {
             PluginHelper.getRoutesLoader(context)
                     .loadRoutes(ResourceHelper.resolveMandatoryResource(context, "classpath:" + file));
@@ -180,7 +186,7 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
             return;
         }
         if (context.getRouteTemplateDefinition(kamelet) == null) {
-            RouteTemplateHelper.loadRouteTemplateFromLocation(context, null, kamelet, "classpath:kamelets");
+            RouteTemplateHelper.loadRouteTemplateFromLocation(context, null, kamelet, KAMELETS);
         }
         List<String> known = context.getRouteTemplateDefinition(kamelet).getTemplateParameters().stream()
                 .map(RouteTemplateParameterDefinition::getName)
@@ -248,8 +254,9 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
 
         @Override
         public void notify(CamelEvent event) throws Exception {
-            Gate gate = context.getRegistry().lookupByNameAndType("gate", Gate.class);
-            RsyncProcess rsync = context.getRegistry().lookupByNameAndType("rsyncProcess", RsyncProcess.class);
+            Gate gate = context.getRegistry().lookupByNameAndType("dromedary-gate", Gate.class);
+            RsyncProcess rsync =
+                    context.getRegistry().lookupByNameAndType("dromedary-rsync-process", RsyncProcess.class);
             if (gate != null && !gate.stop(FINISH) && rsync != null) {
                 rsync.close();
                 gate.stop(FINISH);
