@@ -46,8 +46,7 @@ final class Engine implements AutoCloseable {
         property("camel.main.shutdown-timeout", "5");
         property("camel.main.startup-summary-level", "Off");
         property("camel.main.jmx-enabled", "false");
-        // Each of its threads wakes twice a second for nothing, and by default there are ten.
-        property("camel.component.quartz.properties[org.quartz.threadPool.threadCount]", "5");
+        property("camel.component.quartz.properties-file", "classpath:dromedary/quartz.properties");
         // Also without a mirror: its port answers.
         onceConfigured(() -> ShippedRoutes.of(context()).load());
         if (!settings.get("http.port").equals("0")) {
