@@ -110,8 +110,7 @@ public final class ShellCommands {
 
         @Override
         public Object execute() throws Exception {
-            steering().beforeFlush();
-            send("direct:redeliver", Map.of());
+            send("direct:flush", Map.of());
             JsonObject answer = json(steering().flush(String.valueOf(timeout)));
             say(List.of("flushed in " + answer.get("seconds") + " s; not up: " + answer.get("notUp")));
             return null;
