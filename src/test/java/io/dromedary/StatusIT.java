@@ -220,6 +220,10 @@ class StatusIT {
             dromedary.awaitLine("down: .*live", START);
             assertThat(json("GET", "/observe/health/ready").get("status").asText())
                     .isEqualTo("UP");
+            assertThat(json("GET", "/observe/health/live").get("checks"))
+                    .as("the watches are asked for")
+                    .extracting(check -> check.get("name").asText())
+                    .contains("alive");
             daemon.stop();
             Files.writeString(source.resolve("while down"), "x");
             awaitState("down", "down");
