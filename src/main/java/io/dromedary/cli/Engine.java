@@ -123,7 +123,7 @@ final class Engine implements AutoCloseable {
         } catch (Exception e) {
             throw mistake(e);
         }
-        return bean("mirrors", Mirrors.class);
+        return bean("dromedary-mirrors", Mirrors.class);
     }
 
     /** Runs until SIGTERM or SIGINT. */
@@ -178,7 +178,7 @@ final class Engine implements AutoCloseable {
         Status status = new Status();
         status.setCamelContext(context());
         status.setMirrors(mirrors);
-        status.setGate(bean("gate", Gate.class));
+        status.setGate(bean("dromedary-gate", Gate.class));
         status.setRsyncCalls(rsyncCalls());
         return status;
     }
@@ -194,7 +194,7 @@ final class Engine implements AutoCloseable {
     }
 
     RsyncCalls rsyncCalls() {
-        return bean("rsyncCalls", RsyncCalls.class);
+        return bean("dromedary-rsync-calls", RsyncCalls.class);
     }
 
     private CamelContext context() {

@@ -2,7 +2,7 @@ package io.dromedary.mirror;
 
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
-import io.dromedary.posix.LibC;
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import java.io.IOException;
@@ -78,7 +78,7 @@ public final class Mirror {
 
     /** Whether the source is where a file system is mounted. */
     public boolean isMountPoint() {
-        return LibC.isMountPoint(ByteString.of(source.toString()) + "/.");
+        return Entries.isMountPoint(ByteString.of(source.toString()) + "/.");
     }
 
     /** Takes the directory that is now at the source's place, if there is one, for the right one from now on. */
@@ -107,7 +107,7 @@ public final class Mirror {
     public String problem(long pid) {
         Stat there;
         try {
-            there = LibC.lstat("/proc/" + pid + "/cwd/.");
+            there = Entries.lstat("/proc/" + pid + "/cwd/.");
         } catch (PosixException e) {
             return null;
         }
@@ -138,7 +138,7 @@ public final class Mirror {
 
     private Stat root() {
         // The dot leads through a source that is a symlink.
-        return LibC.lstat(ByteString.of(source.toString()) + "/.");
+        return Entries.lstat(ByteString.of(source.toString()) + "/.");
     }
 
     public String id() {
