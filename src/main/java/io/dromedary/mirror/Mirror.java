@@ -8,6 +8,7 @@ import io.dromedary.posix.Stat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 
 /** One watched tree: what the watch Kamelet's parameters say of it, known by the id of the route it stands in. */
@@ -17,6 +18,7 @@ public final class Mirror {
     private String exclude;
     private String excludeRegex;
     private Excludes excludes;
+    private List<String> events = List.of();
     private Mirrors mirrors;
     private volatile Stat root;
     private volatile boolean mounted;
@@ -37,6 +39,11 @@ public final class Mirror {
 
     public void setExcludeRegex(String excludeRegex) {
         this.excludeRegex = excludeRegex;
+    }
+
+    /** The events that count, comma separated, where the watch heeds that. */
+    public void setEvents(String events) {
+        this.events = List.of(events.strip().split("\\s*,\\s*"));
     }
 
     public void setMirrors(Mirrors mirrors) {
@@ -143,6 +150,11 @@ public final class Mirror {
 
     public String id() {
         return id;
+    }
+
+    /** Whether a file is sent when its writer closes it, and not before. */
+    public boolean sendsAtClose() {
+        return events.contains("close-write") && !events.contains("modify") && !events.contains("create-file");
     }
 
     /** The root, absolute; its trailing slash is left to the caller. */

@@ -104,7 +104,8 @@ final class Burst {
      * Says which directory the event now being looked at is about: it and all below
      * it appear with the event's own switch.
      *
-     * @param fileByFile the directory will not be marked deep although it is new, so its files have to be named
+     * @param fileByFile it is new, so its files have to be named: the directory may not be marked deep, and of what
+     *     somebody is writing nothing is sent with it
      */
     void announce(String path, boolean fileByFile) {
         announced = path;

@@ -347,7 +347,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         Switch cause = event.is(InotifyEvent.CREATE) ? Switch.CREATE_FOLDER : cause(event);
         burst.mark(cause, path, true);
-        burst.announce(path, cause == Switch.CREATE_FOLDER && !switches.contains(cause));
+        burst.announce(path, cause == Switch.CREATE_FOLDER);
         tree.reconcile(node, event.name());
         burst.announce(null, false);
     }
