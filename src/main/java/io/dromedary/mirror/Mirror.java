@@ -23,7 +23,6 @@ public final class Mirror {
     private volatile Stat root;
     private volatile boolean mounted;
     private volatile boolean filled;
-    private volatile long lastEvent = System.nanoTime();
 
     public void setId(String id) {
         this.id = id;
@@ -131,16 +130,6 @@ public final class Mirror {
                     + " that one is back; if this one is right: dromedary resume REMOTE";
         }
         return null;
-    }
-
-    /** The watch has told of something. */
-    public void seen() {
-        lastEvent = System.nanoTime();
-    }
-
-    /** When the watch last told of something, by {@link System#nanoTime}. */
-    public long lastEvent() {
-        return lastEvent;
     }
 
     private Stat root() {
