@@ -51,6 +51,8 @@ final class Engine implements AutoCloseable {
         property("camel.main.startup-summary-level", "Off");
         property("camel.main.jmx-enabled", "false");
         onceConfigured(this::tools);
+        // Each of its threads wakes twice a second for nothing, and by default there are ten.
+        property("camel.component.quartz.properties[org.quartz.threadPool.threadCount]", "5");
         // Also without a mirror: its port answers.
         onceConfigured(() -> ShippedRoutes.of(context()).load());
         if (!settings.get("http.port").equals("0")) {

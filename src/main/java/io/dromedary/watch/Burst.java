@@ -27,6 +27,8 @@ final class Burst {
     private final Set<Switch> switches;
 
     private Map<String, Boolean> dirty = new HashMap<>();
+
+    private boolean onlyWritten = true;
     /** Names that were created or modified without a close-write up to now. */
     private final Set<String> unsettled = new HashSet<>();
 
@@ -55,11 +57,14 @@ final class Burst {
 
     void mark(Switch cause, String path, boolean deep) {
         if (switches.contains(cause)) {
+            boolean before = onlyWritten;
             mark(path, deep);
+            onlyWritten = before && cause == Switch.CLOSE_WRITE;
         }
     }
 
     void mark(String path, boolean deep) {
+        onlyWritten = false;
         dirty.merge(path, deep, Boolean::logicalOr);
     }
 
@@ -157,6 +162,11 @@ final class Burst {
         }
     }
 
+    /** Whether all there is are files that were written and closed. */
+    boolean isWritten() {
+        return onlyWritten && unsettled.isEmpty() && !dirty.isEmpty();
+    }
+
     /** Decides about the unsettled and the held: dirty now, or held until nobody writes them. */
     void settle(long now) {
         for (String path : unsettled) {
@@ -204,6 +214,7 @@ final class Burst {
         dirty.forEach(changes::add);
         // a large burst must not leave a large table behind
         dirty = new HashMap<>();
+        onlyWritten = true;
         return changes;
     }
 
