@@ -93,7 +93,7 @@ public final class ShellCommands {
             Map<String, Object> headers = new HashMap<>();
             headers.put("mirror", mirror);
             headers.put("remote", remote);
-            send("direct:full-sync", headers);
+            send("direct:dromedary-full-sync", headers);
             say(List.of("full sync started: " + answer.get("remotes")));
             return null;
         }
@@ -111,8 +111,7 @@ public final class ShellCommands {
 
         @Override
         public Object execute() throws Exception {
-            steering().beforeFlush();
-            send("direct:dromedary-redeliver", Map.of());
+            send("direct:dromedary-flush", Map.of());
             JsonObject answer = json(steering().flush(String.valueOf(timeout)));
             say(List.of("flushed in " + answer.get("seconds") + " s; not up: " + answer.get("notUp")));
             return null;

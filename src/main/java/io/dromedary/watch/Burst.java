@@ -46,6 +46,8 @@ final class Burst {
     private final Set<Switch> switches;
 
     private Map<String, Boolean> dirty = new HashMap<>();
+
+    private boolean onlyWritten = true;
     /** Names that were created or modified without a close-write up to now. */
     private final Set<String> unsettled = new HashSet<>();
 
@@ -80,11 +82,14 @@ final class Burst {
 
     void mark(Switch cause, String path, boolean deep) {
         if (switches.contains(cause)) {
+            boolean before = onlyWritten;
             mark(path, deep);
+            onlyWritten = before && cause == Switch.CLOSE_WRITE;
         }
     }
 
     void mark(String path, boolean deep) {
+        onlyWritten = false;
         dirty.merge(path, deep, Boolean::logicalOr);
         if (deep) {
             temporaries.remove(path);
@@ -141,7 +146,8 @@ final class Burst {
      * Says which directory the event now being looked at is about: it and all below
      * it appear with the event's own switch.
      *
-     * @param fileByFile the directory will not be marked deep although it is new, so its files have to be named
+     * @param fileByFile it is new, so its files have to be named: the directory may not be marked deep, and of what
+     *     somebody is writing nothing is sent with it
      */
     void announce(String path, boolean fileByFile) {
         announced = path;
@@ -191,6 +197,11 @@ final class Burst {
         for (String path : moved) {
             held.put(to + path.substring(from.length()), held.remove(path));
         }
+    }
+
+    /** Whether all there is are files that were written and closed. */
+    boolean isWritten() {
+        return onlyWritten && unsettled.isEmpty() && !dirty.isEmpty();
     }
 
     /** Decides about the unsettled and the held: dirty now, or held until nobody writes them. */
@@ -255,6 +266,7 @@ final class Burst {
         // a large burst must not leave a large table behind
         dirty = staying;
         temporaries.keySet().retainAll(staying.keySet());
+        onlyWritten = staying.isEmpty();
         return changes;
     }
 
