@@ -51,6 +51,8 @@ final class Engine implements AutoCloseable {
         property("camel.main.startup-summary-level", "Off");
         property("camel.main.jmx-enabled", "false");
         onceConfigured(this::tools);
+        // Each of its threads wakes twice a second for nothing, and by default there are ten.
+        property("camel.component.quartz.properties[org.quartz.threadPool.threadCount]", "5");
         // Also without a mirror: its port answers.
         onceConfigured(() -> ShippedRoutes.of(context()).load());
         if (!settings.get("http.port").equals("0")) {
@@ -149,7 +151,7 @@ final class Engine implements AutoCloseable {
         } catch (Exception e) {
             throw mistake(e);
         }
-        return bean("mirrors", Mirrors.class);
+        return bean("dromedary-mirrors", Mirrors.class);
     }
 
     /** Runs until SIGTERM or SIGINT. */
@@ -211,7 +213,7 @@ final class Engine implements AutoCloseable {
         Status status = new Status();
         status.setCamelContext(context());
         status.setMirrors(mirrors);
-        status.setGate(bean("gate", Gate.class));
+        status.setGate(bean("dromedary-gate", Gate.class));
         status.setRsyncCalls(rsyncCalls());
         return status;
     }
@@ -227,7 +229,7 @@ final class Engine implements AutoCloseable {
     }
 
     RsyncCalls rsyncCalls() {
-        return bean("rsyncCalls", RsyncCalls.class);
+        return bean("dromedary-rsync-calls", RsyncCalls.class);
     }
 
     private CamelContext context() {

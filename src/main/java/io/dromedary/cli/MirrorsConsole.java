@@ -20,7 +20,7 @@ public final class MirrorsConsole extends AbstractDevConsole {
 
     @Override
     protected JsonObject doCallJson(Map<String, Object> options) {
-        Status status = getCamelContext().getRegistry().lookupByNameAndType("status", Status.class);
+        Status status = getCamelContext().getRegistry().lookupByNameAndType("dromedary-status", Status.class);
         return status == null ? new JsonObject() : status.all();
     }
 }

@@ -6,16 +6,20 @@ import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
-import io.dromedary.posix.LibC;
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.Stat;
 import java.io.ByteArrayOutputStream;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Deque;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -30,7 +34,8 @@ import org.slf4j.LoggerFactory;
  * Makes the rsync calls of one batch, at the moment it is pushed: what a path is now decides what is asked for.
  *
  * <p>Paths that are there go as a plain list; paths that are gone go in the same list, deleted by {@code
- * --delete-missing-args}, or where the receiver refuses that in a call of their own by filter rules; deep paths that are directories take a second call with {@code -r --delete}. Three things of
+ * --delete-missing-args}, or where the receiver refuses that in a call of their own by filter rules; deep paths that are directories take a second call with {@code -r --delete}, or go file by file where files have to
+ * be closed before they are sent. Three things of
  * rsync decide the details, each with a test in {@code RsyncCallsIT}: a missing path whose parent is missing too
  * deletes nothing, so the topmost missing one is sent; below a directory that has become a symlink the wrong files
  * would be touched, so the link itself is sent; and "." always brings the root's direct entries along, so a change of
@@ -88,8 +93,8 @@ public final class RsyncCalls {
         this.fullSyncExcludes = Excludes.of(patterns, null).patterns();
     }
 
-    /** The calls for a batch, in the order they have to run; none if nothing is left to do. */
-    public List<Call> calls(@Header("remote") String remoteId, Exchange exchange) {
+    /** The calls for a batch, in the order they have to run, each made when its turn comes; none if nothing is left to do. */
+    public Iterable<Call> calls(@Header("remote") String remoteId, Exchange exchange) {
         Remote remote = mirrors.remote(remoteId);
         Exception lastTry = exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, Exception.class);
         if (lastTry != null
@@ -98,13 +103,18 @@ public final class RsyncCalls {
             remote.deleteByRule();
         }
         ChangeSet changes = exchange.getMessage().getBody(Batch.class).changes();
-        List<Call> calls = callsFor(remote, changes);
+        Iterable<Call> calls = callsFor(remote, changes);
         // What is gone, is gone from the path where the source was a moment ago: only if it still is there.
         String problem = remote.mirror().problem();
         if (problem != null) {
             throw new HaltedException(problem);
         }
-        return changes.isEverything() ? calls.stream().map(RsyncCalls::telling).toList() : calls;
+        if (!changes.isEverything()) {
+            return calls;
+        }
+        List<Call> telling = new ArrayList<>();
+        calls.forEach(call -> telling.add(telling(call)));
+        return telling;
     }
 
     private static Call telling(Call call) {
@@ -124,12 +134,71 @@ public final class RsyncCalls {
                         .equals(ends));
     }
 
-    /** The calls that bring these paths at that remote up to date. */
-    public List<Call> callsFor(Remote remote, ChangeSet changes) {
+    /** The calls that bring these paths at that remote up to date; to be gone through once. */
+    public Iterable<Call> callsFor(Remote remote, ChangeSet changes) {
         Sorted sorted = sorted(remote, changes);
-        return remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())
-                ? callsUnderRegexes(remote, sorted, changes)
+        if (remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())) {
+            return callsUnderRegexes(remote, sorted, changes);
+        }
+        return sendsAtClose(remote, changes) && !sorted.deep.isEmpty()
+                ? callsFileByFile(remote, sorted, changes)
                 : callsFor(remote, sorted, changes);
+    }
+
+    /** Whether a file that is being written has to wait; one that a full sync sends too early is sent once more. */
+    private static boolean sendsAtClose(Remote remote, ChangeSet changes) {
+        return remote.mirror().sendsAtClose() && !changes.isEverything();
+    }
+
+    /**
+     * Whole directories as lists. What rsync goes through by itself it sends as it finds it, at a time nobody knows
+     * before: files that are being written, or come up meanwhile, too. Only what is too much at the remote it finds
+     * by itself, in the directories listed, which are directories there too by then.
+     */
+    private Iterable<Call> callsFileByFile(Remote remote, Sorted sorted, ChangeSet changes) {
+        Walk walk = new Walk(sorted.root, sorted.excludes, sorted.deep);
+        sorted.deep.clear();
+        Deque<Call> ready = new ArrayDeque<>(part(remote, walk, sorted, changes));
+        return () -> new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                while (ready.isEmpty() && !walk.isDone()) {
+                    ready.addAll(part(remote, walk, new Sorted(sorted.root, sorted.excludes), changes));
+                }
+                return !ready.isEmpty();
+            }
+
+            @Override
+            public Call next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                return ready.removeFirst();
+            }
+        };
+    }
+
+    private List<Call> part(Remote remote, Walk walk, Sorted sorted, ChangeSet changes) {
+        sorted.bytes += walk.go(maxPaths, sorted.present);
+        List<Call> calls = callsFor(remote, sorted, changes);
+        if (remote.delete()) {
+            addExtraneous(calls, remote, walk.takeDirectories());
+        }
+        return calls;
+    }
+
+    /** Deletes what is in these directories, their paths ending in a slash, at the remote only; sends nothing. */
+    private void addExtraneous(List<Call> calls, Remote remote, List<String> directories) {
+        add(
+                calls,
+                remote,
+                directories,
+                "--no-r",
+                "--dirs",
+                "--delete",
+                "--existing",
+                "--ignore-existing",
+                "--ignore-missing-args");
     }
 
     private Sorted sorted(Remote remote, ChangeSet changes) {
@@ -191,6 +260,7 @@ public final class RsyncCalls {
      * and what no expression excludes is asked for entry by entry.
      */
     private List<Call> callsUnderRegexes(Remote remote, Sorted sorted, ChangeSet changes) {
+        boolean sendsAtClose = sendsAtClose(remote, changes);
         SortedSet<String> gone = new TreeSet<>();
         Set<String> inTheWay = new HashSet<>();
         for (Call call : questions(remote, sorted, changes)) {
@@ -205,7 +275,7 @@ public final class RsyncCalls {
                     gone.add(path);
                 } else if (path.isEmpty()) {
                     sorted.rootChanged = true;
-                } else if (!excluded) {
+                } else if (!excluded && !(sendsAtClose && Walk.isBeingWritten(sorted.root + "/" + path))) {
                     sorted.present.add(path);
                 }
             });
@@ -274,7 +344,7 @@ public final class RsyncCalls {
                 single.addAll(paths);
             }
         });
-        add(calls, remote, wholeDirectories, "--no-r", "--dirs", "--delete", "--existing", "--ignore-existing");
+        addExtraneous(calls, remote, wholeDirectories);
         addRules(calls, remote, single, Set.of());
     }
 
@@ -399,7 +469,7 @@ public final class RsyncCalls {
                 }
                 return !isDeep;
             }
-            Stat stat = LibC.lstat(root + "/" + path);
+            Stat stat = Entries.lstat(root + "/" + path);
             boolean directory = stat != null && stat.isDirectory();
             if (directory && isDeep) {
                 deep.add(path);

@@ -52,7 +52,7 @@ public final class ManagedBeans implements CamelContextAware {
     private void register() throws JMException {
         ManagementAgent agent = context.getManagementStrategy().getManagementAgent();
         // Camel makes the beans of a route file twice, and the first ones are nobody's.
-        if (agent == null || context.getRegistry().lookupByName("managedBeans") != this) {
+        if (agent == null || context.getRegistry().lookupByName("dromedary-managed-beans") != this) {
             return;
         }
         // The agent takes them away when Camel stops.

@@ -174,7 +174,7 @@ public final class Steering {
         return late;
     }
 
-    /** Returns when every change made at the sources before is at every remote that is up; direct:flush stands before it. */
+    /** Returns when every change made at the sources before is at every remote that is up; direct:dromedary-flush stands before it. */
     public String flush(@Header("timeout") String timeout) throws InterruptedException {
         long start = System.nanoTime();
         long deadline = start + TimeUnit.SECONDS.toNanos(seconds(timeout));
