@@ -8,6 +8,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.posix.LibC;
 import io.dromedary.posix.Stat;
+import io.dromedary.push.Renames.Rename;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -23,6 +24,7 @@ import java.util.stream.Stream;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Header;
+import org.apache.camel.component.exec.ExecResult;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -63,6 +65,7 @@ public final class RsyncCalls {
 
     private Mirrors mirrors;
     private RsyncProcess rsyncProcess;
+    private FailQueue failQueue;
     private String command;
     private int maxPaths;
     private List<String> fullSyncExcludes;
@@ -73,6 +76,10 @@ public final class RsyncCalls {
 
     public void setRsyncProcess(RsyncProcess rsyncProcess) {
         this.rsyncProcess = rsyncProcess;
+    }
+
+    public void setFailQueue(FailQueue failQueue) {
+        this.failQueue = failQueue;
     }
 
     public void setCommand(String command) {
@@ -97,8 +104,22 @@ public final class RsyncCalls {
                 && refused.isDeletionRefused()) {
             remote.deleteByRule();
         }
-        ChangeSet changes = exchange.getMessage().getBody(Batch.class).changes();
-        List<Call> calls = callsFor(remote, changes);
+        Batch batch = exchange.getMessage().getBody(Batch.class);
+        ChangeSet changes = batch.changes();
+        List<Call> calls = new ArrayList<>();
+        if (!batch.linked().isEmpty()) {
+            changes = new ChangeSet();
+            changes.merge(batch.changes());
+            for (String name : batch.linked()) {
+                changes.add(name, true);
+            }
+            addRules(calls, remote, List.copyOf(batch.linked()), Set.of());
+        }
+        Sorted sorted = sorted(remote, changes);
+        if (lastTry == null && batch.linked().isEmpty()) {
+            addRenamed(calls, remote, batch, sorted);
+        }
+        calls.addAll(callsFor(remote, changes, sorted));
         // What is gone, is gone from the path where the source was a moment ago: only if it still is there.
         String problem = remote.mirror().problem();
         if (problem != null) {
@@ -126,7 +147,10 @@ public final class RsyncCalls {
 
     /** The calls that bring these paths at that remote up to date. */
     public List<Call> callsFor(Remote remote, ChangeSet changes) {
-        Sorted sorted = sorted(remote, changes);
+        return callsFor(remote, changes, sorted(remote, changes));
+    }
+
+    private List<Call> callsFor(Remote remote, ChangeSet changes, Sorted sorted) {
         return remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())
                 ? callsUnderRegexes(remote, sorted, changes)
                 : callsFor(remote, sorted, changes);
@@ -164,6 +188,91 @@ public final class RsyncCalls {
         addDeep(calls, remote, sorted, changes);
         addRoot(calls, remote, sorted, rootDone);
         return calls;
+    }
+
+    /** Before all else: from where these calls take the files, the others delete them. */
+    private void addRenamed(List<Call> calls, Remote remote, Batch batch, Sorted sorted) {
+        ChangeSet changes = batch.changes();
+        if (changes.moves().isEmpty()
+                || sorted.gone.isEmpty()
+                || !remote.linksRenames()
+                || remote.mirror().excludes().hasRegexes()
+                // A full sync may bring back what was at the new name before; and what failed, who knows what is there.
+                || transfer(remote) != null
+                || !failQueue.failed(remote.id()).isEmpty()) {
+            return;
+        }
+        List<Rename> renames = inPlace(remote, batch, Renames.worth(sorted.root, changes.moves(), sorted.gone));
+        Set<String> gone = new TreeSet<>();
+        renames.stream().filter(Rename::links).forEach(rename -> gone.add(rename.gone()));
+        if (!gone.isEmpty()) {
+            if (!failQueue.link(remote.id(), batch, gone)) {
+                return;
+            }
+            remote.linked(false);
+        }
+        List<String> patterns = remote.mirror().excludes().patterns();
+        List<String> excluded = Renames.exclude(patterns);
+        for (Rename rename : renames) {
+            List<String> options = new ArrayList<>(Renames.protectedFromShell(remote));
+            if (rename.links()) {
+                options.add("--link-dest=" + Renames.argument(rename.relative()));
+            }
+            options.addAll(
+                    rename.isFile()
+                            ? List.of("--no-r", "--ignore-missing-args", "--fuzzy", "--fuzzy", "--no-whole-file")
+                            : List.of("-r"));
+            if (excluded.equals(patterns)) {
+                if (!rename.isFile()) {
+                    options.add("--delete");
+                }
+                sorted.deep.remove(rename.to());
+                sorted.present.remove(rename.to());
+            }
+            tell(remote, "from " + rename.before(), List.of(rename.to()));
+            calls.add(renamed(remote, rename, options, excluded));
+        }
+        addRules(calls, remote, List.copyOf(gone), Set.of());
+        sorted.gone.removeAll(gone);
+    }
+
+    private static Call renamed(Remote remote, Rename rename, List<String> options, List<String> excluded) {
+        List<String> arguments = new ArrayList<>(remote.options());
+        excluded.forEach(pattern -> arguments.add("--exclude=" + pattern));
+        arguments.addAll(List.of("--stats", "--no-human-readable", "--from0", "--force"));
+        arguments.addAll(options);
+        String directory = Renames.argument(rename.directory());
+        arguments.addAll(List.of(
+                "--files-from=-", "--", ".", withSlash(withSlash(remote.target().text()) + directory)));
+        return new Call(
+                remote.mirror().source().resolve(directory).toString(), arguments, input(List.of(rename.file())));
+    }
+
+    /**
+     * Makes the directories at the remote that the renamed lies in; those of the renames whose directories rsync then
+     * says are directories, on both sides. Else a call that starts there could write through a symlink.
+     */
+    private List<Rename> inPlace(Remote remote, Batch batch, List<Rename> renames) {
+        if (renames.isEmpty()) {
+            return renames;
+        }
+        Set<String> directories = new TreeSet<>();
+        renames.forEach(rename -> directories.add(rename.directory()));
+        directories.remove("");
+        Set<String> inPlace = new HashSet<>(Set.of(""));
+        List<Call> calls = new ArrayList<>();
+        add(calls, remote, directories, "--no-r", "--ignore-missing-args", "-ii", Difference.FORMAT);
+        for (Call call : calls) {
+            String told = rsyncProcess.run(command, call);
+            account(told, batch);
+            told.lines()
+                    .map(Difference::parse)
+                    .filter(entry -> entry != null && entry.directory() && !entry.deleted())
+                    .forEach(entry -> inPlace.add(entry.path()));
+        }
+        return renames.stream()
+                .filter(rename -> inPlace.contains(rename.directory()))
+                .toList();
     }
 
     private void addDeep(List<Call> calls, Remote remote, Sorted sorted, ChangeSet changes) {
@@ -370,7 +479,7 @@ public final class RsyncCalls {
         return directory.endsWith("/") ? directory : directory + "/";
     }
 
-    private static String parent(String path) {
+    static String parent(String path) {
         int slash = path.lastIndexOf('/');
         return slash < 0 ? "" : path.substring(0, slash);
     }
@@ -430,9 +539,18 @@ public final class RsyncCalls {
     public void account(Exchange exchange) {
         String statistics = exchange.getMessage().getBody(String.class);
         Batch batch = exchange.getProperty("batch", Batch.class);
-        if (statistics == null || batch == null) {
-            return;
+        if (statistics != null && batch != null) {
+            account(statistics, batch);
         }
+        ExecResult result = exchange.getMessage().getBody(ExecResult.class);
+        if (result != null
+                && result.getCommand().getArgs().stream().anyMatch(argument -> argument.startsWith("--link-dest="))) {
+            mirrors.remote(exchange.getMessage().getHeader("remote", String.class))
+                    .linked(true);
+        }
+    }
+
+    private static void account(String statistics, Batch batch) {
         statistics
                 .lines()
                 .filter(line -> line.startsWith("Total bytes sent: "))

@@ -27,6 +27,8 @@ final class Burst {
     private final Set<Switch> switches;
 
     private Map<String, Boolean> dirty = new HashMap<>();
+    /** What has another name now, by that name: the name before the first of these events. */
+    private Map<String, String> moves = new HashMap<>();
     /** Names that were created or modified without a close-write up to now. */
     private final Set<String> unsettled = new HashSet<>();
 
@@ -61,6 +63,25 @@ final class Burst {
 
     void mark(String path, boolean deep) {
         dirty.merge(path, deep, Boolean::logicalOr);
+    }
+
+    /** What that path was called before these events; null if they leave unclear what was there. */
+    String nameBefore(String path) {
+        String before = moves.get(path);
+        if (before != null || dirty.containsKey(path)) {
+            return before;
+        }
+        for (int slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
+            if (dirty.getOrDefault(path.substring(0, slash), false)) {
+                return null;
+            }
+        }
+        return dirty.getOrDefault("", false) ? null : path;
+    }
+
+    /** What had that name before these events has this one now. */
+    void moved(String before, String path) {
+        moves.put(path, before);
     }
 
     /** A close-write will follow, but not for links, special files, and files that get their name by linking. */
@@ -201,14 +222,17 @@ final class Burst {
     ChangeSet take() {
         ChangeSet changes = new ChangeSet();
         dirty.forEach(changes::add);
+        moves.forEach((path, before) -> changes.moved(before, path));
         // a large burst must not leave a large table behind
         dirty = new HashMap<>();
+        moves = new HashMap<>();
         return changes;
     }
 
     /** The root is another directory now. */
     void clear() {
         dirty.clear();
+        moves.clear();
         unsettled.clear();
         held.clear();
     }

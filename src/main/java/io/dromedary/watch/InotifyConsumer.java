@@ -46,6 +46,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private WatchedTree tree;
 
     private int events;
+    /** The last first half of a rename: its cookie, and what the remotes know by that name; null: not known. */
+    private int moved;
+
+    private String movedFrom;
     private boolean rootLost;
     private boolean rescan;
     private long rescanNotBefore;
@@ -323,6 +327,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         if (excludes.matches(path, event.is(InotifyEvent.ISDIR))) {
             return;
         }
+        if (event.is(InotifyEvent.MOVED_FROM)) {
+            moved = event.cookie();
+            movedFrom = burst.nameBefore(path);
+        }
         if (event.is(InotifyEvent.ISDIR)) {
             handleDirectory(event, node, path);
         } else if (event.is(InotifyEvent.CREATE)) {
@@ -333,6 +341,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             burst.fileModified(path);
         } else {
             burst.fileChanged(cause(event), path);
+        }
+        // Last, since what the name meant before is over with the mark.
+        if (event.is(InotifyEvent.MOVED_TO) && event.cookie() == moved && movedFrom != null) {
+            burst.moved(movedFrom, path);
         }
     }
 
