@@ -145,9 +145,9 @@ class RacesIT {
         shell("mkdir a b && for i in 1 2 3; do head -c 2000000 /dev/urandom >a/$i; done; cp -r a b/x");
         awaitEqual();
         shell("mv a c; cp -a c a; chmod -R go-rwx a");
-        shell("for i in 1 2 3 4 5; do mv c d; mv a c; cp -a d a; chmod -R 7${i}0 a; mv d/1 d/4; mv d/4 d/1; done");
+        shell("for i in 1 2 3 4 5; do mv c d; mv a c; cp -a d a; chmod -R 7${i}0 a; mv d/1 c/4; rm -r d; done");
         awaitEqual();
-        shell("mv a t; mv c a; mv t c; rm -r d; mv b/x d; ln -s d b/x; mv b e; mkdir b; mv e/x b; mv d e/d; ln -s e d");
+        shell("mv a t; mv c a; mv t c; mv b/x d; ln -s d b/x; mv b e; mkdir b; mv e/x b; mv d e/d; ln -s e d");
         awaitEqual();
         shell("chmod -R u=rwX,go= a; chmod -R u=rwX,go=r c; mv a/1 c/9; cp -p c/9 a/1; chmod 604 a/1");
         awaitEqual();

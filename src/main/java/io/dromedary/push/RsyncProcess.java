@@ -173,6 +173,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             return new ExecResult(command, output.stream(), errors.stream(), exitCode);
         } catch (IOException e) {
             checkPlace(null, command.getWorkingDir());
+            if (command.getWorkingDir() != null && !Files.isDirectory(Path.of(command.getWorkingDir()))) {
+                throw new RsyncException(23, command.getWorkingDir() + " has moved meanwhile");
+            }
             throw new UncheckedIOException(e.getMessage(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
