@@ -3,7 +3,7 @@ package io.dromedary.push;
 import io.dromedary.change.ByteString;
 import io.dromedary.mirror.Remote;
 import io.dromedary.mirror.Target;
-import io.dromedary.posix.LibC;
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import java.nio.charset.Charset;
@@ -38,6 +38,9 @@ final class Renames {
 
     /** Calls of one batch for this; what is beyond that is sent. */
     private static final int MOST = 16;
+
+    /** Paths of one directory that are linked; more lists than that are not kept waiting. */
+    static final int MOST_PATHS = 50_000;
 
     /** Nothing that a remote shell, a daemon or rsync takes for anything but a name. */
     private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9._/+=@,%\\x80-\\xff -]*");
@@ -120,12 +123,12 @@ final class Renames {
     private static Stat stat(String root, String path) {
         try {
             for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
-                Stat above = LibC.lstat(root + "/" + path.substring(0, slash));
+                Stat above = Entries.lstat(root + "/" + path.substring(0, slash));
                 if (above == null || !above.isDirectory()) {
                     return null;
                 }
             }
-            return LibC.lstat(root + "/" + path);
+            return Entries.lstat(root + "/" + path);
         } catch (PosixException e) {
             return null;
         }
@@ -137,12 +140,12 @@ final class Renames {
         try {
             while (!directories.isEmpty() && found[0] < WORTH_BYTES && found[1] < WORTH_ENTRIES) {
                 String path = directories.removeLast();
-                LibC.list(path, (name, isDirectory) -> {
+                Entries.list(path, (name, isDirectory) -> {
                     String below = path + "/" + name;
                     if (isDirectory) {
                         directories.add(below);
                     } else if (found[0] < WORTH_BYTES && found[1] < WORTH_ENTRIES) {
-                        Stat stat = LibC.lstat(below);
+                        Stat stat = Entries.lstat(below);
                         found[0] += stat == null ? 0 : stat.size();
                     }
                     found[1]++;
@@ -172,18 +175,5 @@ final class Renames {
     /** Names reach the other side by rsync's protocol, not by the remote shell. */
     static List<String> protectedFromShell(Remote remote) {
         return remote.target().kind() == Target.Kind.SSH ? List.of("--protect-args") : List.of();
-    }
-
-    /**
-     * Patterns for a call that starts at a directory below the root, which exclude whatever these do, and maybe more: the
-     * end of each.
-     */
-    static List<String> exclude(List<String> patterns) {
-        return patterns.stream()
-                .map(pattern -> {
-                    String end = pattern.substring(pattern.lastIndexOf('/', pattern.length() - 2) + 1);
-                    return end.substring(Math.max(0, end.indexOf("**")));
-                })
-                .toList();
     }
 }

@@ -1,5 +1,6 @@
 package io.dromedary.routes;
 
+import io.dromedary.posix.Entries;
 import io.dromedary.push.Gate;
 import io.dromedary.push.RsyncProcess;
 import java.io.IOException;
@@ -55,6 +56,9 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
             "dromedary/pushed.camel.yaml",
             "dromedary/redelivery.camel.yaml",
             "dromedary/full-sync.camel.yaml");
+    /** Where Camel looks for Kamelets. */
+    private static final String KAMELETS = "classpath:kamelets";
+
     private static final Pattern OUR_KAMELET = Pattern.compile(
             "kamelet:(?://)?(watch|rsync|pushed|command|http|socket|refresh-cdn)(?:/[^?]*)?(?:\\?(.*))?");
     private static final Pattern RSYNC_VERSION = Pattern.compile("version v?(\\d+)\\.(\\d+)");
@@ -159,10 +163,17 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
         settings.environment(System.getenv());
         // With what is set: properties that were given to Camel from the start lie below every source.
         properties.addPropertiesSource(settings.source());
+        if (settings.get("watcher").equals("inotify") && !Entries.bySystemCalls()) {
+            throw new IllegalArgumentException(
+                    "dromedary.watcher = inotify: needs Linux on a 64-bit machine, and JNA; elsewhere it is file-watch");
+        }
         checkRsync(settings.get("rsync.command"));
         // The others are found where Camel looks for any.
         RouteTemplateHelper.loadRouteTemplateFromLocation(
-                context, null, "watch", "classpath:kamelets/" + settings.get("watcher"));
+                context,
+                null,
+                "watch",
+                settings.get("watcher").equals("inotify") ? KAMELETS : KAMELETS + "/" + settings.get("watcher"));
         for (String file : ROUTES) {
             PluginHelper.getRoutesLoader(context)
                     .loadRoutes(ResourceHelper.resolveMandatoryResource(context, "classpath:" + file));
@@ -175,7 +186,7 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
             return;
         }
         if (context.getRouteTemplateDefinition(kamelet) == null) {
-            RouteTemplateHelper.loadRouteTemplateFromLocation(context, null, kamelet, "classpath:kamelets");
+            RouteTemplateHelper.loadRouteTemplateFromLocation(context, null, kamelet, KAMELETS);
         }
         List<String> known = context.getRouteTemplateDefinition(kamelet).getTemplateParameters().stream()
                 .map(RouteTemplateParameterDefinition::getName)
@@ -243,8 +254,9 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
 
         @Override
         public void notify(CamelEvent event) throws Exception {
-            Gate gate = context.getRegistry().lookupByNameAndType("gate", Gate.class);
-            RsyncProcess rsync = context.getRegistry().lookupByNameAndType("rsyncProcess", RsyncProcess.class);
+            Gate gate = context.getRegistry().lookupByNameAndType("dromedary-gate", Gate.class);
+            RsyncProcess rsync =
+                    context.getRegistry().lookupByNameAndType("dromedary-rsync-process", RsyncProcess.class);
             if (gate != null && !gate.stop(FINISH) && rsync != null) {
                 rsync.close();
                 gate.stop(FINISH);

@@ -2,11 +2,11 @@ package io.dromedary.sersync;
 
 import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Remote;
+import io.dromedary.posix.OwnerOnly;
 import io.dromedary.sersync.ConfXml.Element;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -129,9 +129,7 @@ public final class Conversion {
             Files.writeString(text.getKey(), text.getValue());
         }
         for (Map.Entry<Path, String> secret : secretFiles.entrySet()) {
-            Files.createFile(
-                    secret.getKey(),
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            Files.createFile(secret.getKey(), OwnerOnly.file());
             Files.writeString(secret.getKey(), secret.getValue());
         }
         List<Path> written = new ArrayList<>(files.keySet());

@@ -29,6 +29,8 @@ final class Burst {
     private Map<String, Boolean> dirty = new HashMap<>();
     /** What has another name now, by that name: the name before the first of these events. */
     private Map<String, String> moves = new HashMap<>();
+
+    private boolean onlyWritten = true;
     /** Names that were created or modified without a close-write up to now. */
     private final Set<String> unsettled = new HashSet<>();
 
@@ -57,11 +59,14 @@ final class Burst {
 
     void mark(Switch cause, String path, boolean deep) {
         if (switches.contains(cause)) {
+            boolean before = onlyWritten;
             mark(path, deep);
+            onlyWritten = before && cause == Switch.CLOSE_WRITE;
         }
     }
 
     void mark(String path, boolean deep) {
+        onlyWritten = false;
         dirty.merge(path, deep, Boolean::logicalOr);
     }
 
@@ -125,7 +130,8 @@ final class Burst {
      * Says which directory the event now being looked at is about: it and all below
      * it appear with the event's own switch.
      *
-     * @param fileByFile the directory will not be marked deep although it is new, so its files have to be named
+     * @param fileByFile it is new, so its files have to be named: the directory may not be marked deep, and of what
+     *     somebody is writing nothing is sent with it
      */
     void announce(String path, boolean fileByFile) {
         announced = path;
@@ -177,6 +183,11 @@ final class Burst {
         }
     }
 
+    /** Whether all there is are files that were written and closed. */
+    boolean isWritten() {
+        return onlyWritten && unsettled.isEmpty() && !dirty.isEmpty();
+    }
+
     /** Decides about the unsettled and the held: dirty now, or held until nobody writes them. */
     void settle(long now) {
         for (String path : unsettled) {
@@ -226,6 +237,7 @@ final class Burst {
         // a large burst must not leave a large table behind
         dirty = new HashMap<>();
         moves = new HashMap<>();
+        onlyWritten = true;
         return changes;
     }
 

@@ -31,6 +31,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private static final long ROOT_CHECK = TimeUnit.SECONDS.toNanos(2);
     private static final long LIMIT_RETRY = TimeUnit.SECONDS.toNanos(30);
     private static final long OVERFLOW_TOLD = TimeUnit.MINUTES.toNanos(1);
+    /** How long after its close a file gets its final name, by a program that writes it under another one. */
+    private static final long RENAME_FOLLOWS = TimeUnit.MILLISECONDS.toNanos(1);
     /** Below the 16384 events a queue takes by default; each removed watch is one. */
     private static final int MOST_PRUNED = 2_000;
 
@@ -50,6 +52,9 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private int moved;
 
     private String movedFrom;
+    /** By {@link System#nanoTime}; at first long ago. */
+    private long lastSent = System.nanoTime() - TimeUnit.DAYS.toNanos(1);
+
     private boolean rootLost;
     private boolean rescan;
     private long rescanNotBefore;
@@ -279,17 +284,18 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     }
 
     private void readBurst() {
+        long begin = System.nanoTime();
         long linger = TimeUnit.MILLISECONDS.toNanos(endpoint.getLinger());
-        long latest = System.nanoTime() + 4 * linger;
-        tree.read(this::handle);
-        long left = linger;
-        while (left > 0 && !stopping && !rootLost) {
-            if (LibC.awaitReadable(tree.descriptor(), wake, millis(left)) != 1) {
-                return;
-            }
+        boolean afterPause = begin - lastSent > 4 * linger;
+        long left;
+        do {
             tree.read(this::handle);
-            left = Math.min(linger, latest - System.nanoTime());
-        }
+            // What was renamed or deleted may be about to be replaced. But of a file that was written and closed, after
+            // a
+            // while of nothing, only the rename can follow that gives it its name.
+            long pause = afterPause && burst.isWritten() ? Math.min(linger, RENAME_FOLLOWS) : linger;
+            left = Math.min(pause, begin + 4 * linger - System.nanoTime());
+        } while (left > 0 && !stopping && !rootLost && LibC.awaitReadable(tree.descriptor(), wake, millis(left)) == 1);
     }
 
     private void handle(InotifyEvent event) {
@@ -359,7 +365,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         Switch cause = event.is(InotifyEvent.CREATE) ? Switch.CREATE_FOLDER : cause(event);
         burst.mark(cause, path, true);
-        burst.announce(path, cause == Switch.CREATE_FOLDER && !switches.contains(cause));
+        burst.announce(path, cause == Switch.CREATE_FOLDER);
         tree.reconcile(node, event.name());
         burst.announce(null, false);
     }
@@ -481,6 +487,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
                             "inotify: sending on the changes of " + source.show(""), exchange, exchange.getException());
         }
         releaseExchange(exchange, false);
+        lastSent = System.nanoTime();
     }
 
     private static int millis(long nanos) {

@@ -166,7 +166,9 @@ class RenamesIT {
     private List<RsyncCalls.Call> calls(Batch pushed) {
         DefaultExchange exchange = new DefaultExchange(new DefaultCamelContext());
         exchange.getMessage().setBody(pushed);
-        return rsyncCalls.calls("copy", exchange);
+        List<RsyncCalls.Call> calls = new ArrayList<>();
+        rsyncCalls.calls("copy", exchange).forEach(calls::add);
+        return calls;
     }
 
     private static long run(RsyncCalls.Call call) {

@@ -395,6 +395,13 @@ class InotifyConsumerIT {
     }
 
     @Test
+    void aFileThatIsWrittenAfterAWhileOfNothingLeavesAtOnce() throws Exception {
+        start("linger=300000");
+        Sys.write(root + "/f", "x");
+        await().atMost(Duration.ofSeconds(60)).until(() -> seen().containsKey("f"));
+    }
+
+    @Test
     void lingeringEndsThoughMoreKeepsComing() throws Exception {
         start("linger=50");
         Thread busy = new Thread(() -> {
