@@ -117,6 +117,45 @@ class RacesIT {
         assertThat(original(here).resolve("p19/d1999/f9")).hasContent("1999 9");
     }
 
+    private static final Pattern SENT = Pattern.compile("(daemon|local): \\d+ changes, (\\d+) bytes sent");
+
+    private static long sent() {
+        return SENT.matcher(dromedary.output())
+                .results()
+                .mapToLong(push -> Long.parseLong(push.group(2)))
+                .sum();
+    }
+
+    @Test
+    void whatIsRenamedIsNotSent() throws IOException {
+        shell("mkdir a b && for i in 1 2 3 4 5; do head -c 2000000 /dev/urandom >a/$i; done");
+        awaitEqual();
+        // Once more, for what came while that was sent.
+        shell("echo >b/new");
+        awaitEqual();
+        long before = sent();
+        shell("mv a b/a");
+        awaitEqual();
+        shell("mv b/a/1 b/1");
+        awaitEqual();
+        shell("mv b c");
+        awaitEqual();
+        assertThat(sent() - before).isLessThan(2 * 10_000_000 / 100);
+    }
+
+    @Test
+    void treesAreRenamedCopiedAndReplaced() throws IOException {
+        shell("mkdir a b && for i in 1 2 3; do head -c 2000000 /dev/urandom >a/$i; done; cp -r a b/x");
+        awaitEqual();
+        shell("mv a c; cp -a c a; chmod -R go-rwx a");
+        shell("for i in 1 2 3 4 5; do mv c d; mv a c; cp -a d a; chmod -R 7${i}0 a; mv d/1 c/4; rm -r d; done");
+        awaitEqual();
+        shell("mv a t; mv c a; mv t c; mv b/x d; ln -s d b/x; mv b e; mkdir b; mv e/x b; mv d e/d; ln -s e d");
+        awaitEqual();
+        shell("chmod -R u=rwX,go= a; chmod -R u=rwX,go=r c; mv a/1 c/9; cp -p c/9 a/1; chmod 604 a/1");
+        awaitEqual();
+    }
+
     @Test
     void treeIsCopiedOverAndOverAgain() throws IOException {
         Path original = tree(directory.resolve("original"), 60, 10);

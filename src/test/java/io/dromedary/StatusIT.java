@@ -18,13 +18,17 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -207,6 +211,48 @@ class StatusIT {
             assertThat(pause.errors().lines()).hasSize(1).first().asString().contains("FileAlreadyExistsException");
             dromedary.awaitLine("WARN +api-pause: .*FileAlreadyExistsException", SOON);
             assertThat(dromedary.output()).doesNotContain("\tat ");
+        }
+    }
+
+    @Test
+    void whatIsAppendedToAllTheTimeIsPushedNowAndThen() throws Exception {
+        Path copy = target("copy");
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                DromedaryProcess dromedary = run("", "copy", daemon.url("m"))) {
+            dromedary.awaitLine("copy: .*live", START);
+            long pushes = remote("copy").get("pushes").asLong();
+            long start = System.nanoTime();
+            for (int i = 0; i < 400; i++) {
+                Files.writeString(
+                        source.resolve("log"), i + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+                TimeUnit.MILLISECONDS.sleep(10);
+            }
+            Trees.awaitEqual(source, copy, SOON);
+            long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
+            // 5 at once, 6 until the pause is as long as it gets, one a second from then on.
+            assertThat(remote("copy").get("pushes").asLong() - pushes).isBetween(2L, 12 + seconds + 2);
+        }
+    }
+
+    @Test
+    void whatIsStillBeingWrittenIsPushedOnceAtItsClose() throws Exception {
+        Path copy = target("copy");
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                DromedaryProcess dromedary = run("", "copy", daemon.url("m"))) {
+            dromedary.awaitLine("copy: .*live", START);
+            long pushes = remote("copy").get("pushes").asLong();
+            try (FileChannel large = FileChannel.open(
+                    source.resolve("large"), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                for (int i = 1; i <= 100; i++) {
+                    // Sparse, but for its size as good as one of 10 GB.
+                    large.write(ByteBuffer.wrap(new byte[] {1}), i * (1L << 20));
+                    TimeUnit.MILLISECONDS.sleep(30);
+                }
+                assertThat(remote("copy").get("pushes").asLong()).isEqualTo(pushes);
+            }
+            Trees.awaitEqual(source, copy, SOON);
+            assertThat(json("POST", "/api/flush?timeout=100").get("notUp")).isEmpty();
+            assertThat(remote("copy").get("pushes").asLong()).isEqualTo(pushes + 1);
         }
     }
 

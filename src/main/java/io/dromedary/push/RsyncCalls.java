@@ -8,6 +8,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.Stat;
+import io.dromedary.push.Renames.Rename;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -24,9 +25,11 @@ import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Header;
+import org.apache.camel.component.exec.ExecResult;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -68,6 +71,7 @@ public final class RsyncCalls {
 
     private Mirrors mirrors;
     private RsyncProcess rsyncProcess;
+    private FailQueue failQueue;
     private String command;
     private int maxPaths;
     private List<String> fullSyncExcludes;
@@ -78,6 +82,10 @@ public final class RsyncCalls {
 
     public void setRsyncProcess(RsyncProcess rsyncProcess) {
         this.rsyncProcess = rsyncProcess;
+    }
+
+    public void setFailQueue(FailQueue failQueue) {
+        this.failQueue = failQueue;
     }
 
     public void setCommand(String command) {
@@ -102,8 +110,26 @@ public final class RsyncCalls {
                 && refused.isDeletionRefused()) {
             remote.deleteByRule();
         }
-        ChangeSet changes = exchange.getMessage().getBody(Batch.class).changes();
-        Iterable<Call> calls = callsFor(remote, changes);
+        Batch batch = exchange.getMessage().getBody(Batch.class);
+        ChangeSet changes = batch.changes();
+        List<Call> first = new ArrayList<>();
+        if (!batch.linked().isEmpty()) {
+            changes = new ChangeSet();
+            changes.merge(batch.changes());
+            for (String name : batch.linked()) {
+                changes.add(name, true);
+            }
+            addRules(first, remote, List.copyOf(batch.linked()), Set.of());
+        }
+        Sorted sorted = sorted(remote, changes);
+        if (lastTry == null && batch.linked().isEmpty()) {
+            addRenamed(first, remote, batch, sorted);
+        }
+        Iterable<Call> rest = callsFor(remote, changes, sorted);
+        Iterable<Call> calls = first.isEmpty()
+                ? rest
+                : () -> Stream.concat(first.stream(), StreamSupport.stream(rest.spliterator(), false))
+                        .iterator();
         // What is gone, is gone from the path where the source was a moment ago: only if it still is there.
         String problem = remote.mirror().problem();
         if (problem != null) {
@@ -136,7 +162,10 @@ public final class RsyncCalls {
 
     /** The calls that bring these paths at that remote up to date; to be gone through once. */
     public Iterable<Call> callsFor(Remote remote, ChangeSet changes) {
-        Sorted sorted = sorted(remote, changes);
+        return callsFor(remote, changes, sorted(remote, changes));
+    }
+
+    private Iterable<Call> callsFor(Remote remote, ChangeSet changes, Sorted sorted) {
         if (remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())) {
             return callsUnderRegexes(remote, sorted, changes);
         }
@@ -233,6 +262,105 @@ public final class RsyncCalls {
         addDeep(calls, remote, sorted, changes);
         addRoot(calls, remote, sorted, rootDone);
         return calls;
+    }
+
+    /** Before all else: from where these calls take the files, the others delete them. */
+    private void addRenamed(List<Call> calls, Remote remote, Batch batch, Sorted sorted) {
+        ChangeSet changes = batch.changes();
+        if (changes.moves().isEmpty()
+                || sorted.gone.isEmpty()
+                || !remote.linksRenames()
+                || remote.mirror().excludes().hasRegexes()
+                // A full sync may bring back what was at the new name before; and what failed, who knows what is there.
+                || transfer(remote) != null
+                || !failQueue.failed(remote.id()).isEmpty()) {
+            return;
+        }
+        Set<String> made = new HashSet<>();
+        List<Rename> renames = inPlace(remote, batch, made, Renames.worth(sorted.root, changes.moves(), sorted.gone));
+        Set<String> gone = new TreeSet<>();
+        renames.stream().filter(Rename::links).forEach(rename -> gone.add(rename.gone()));
+        if (!gone.isEmpty()) {
+            if (!failQueue.link(remote.id(), batch, gone)) {
+                return;
+            }
+            remote.linked(false);
+        }
+        for (Rename rename : renames) {
+            tell(remote, "from " + rename.before(), List.of(rename.to()));
+            if (rename.isFile()) {
+                calls.add(renamed(remote, rename, List.of(rename.file())));
+                sorted.present.remove(rename.to());
+            } else if (addRenamedTree(calls, remote, rename, sorted) && made.contains(rename.to())) {
+                sorted.deep.remove(rename.to());
+            }
+        }
+        addRules(calls, remote, List.copyOf(gone), Set.of());
+        sorted.gone.removeAll(gone);
+    }
+
+    /** What lies below the new name, but for what is being written; returns whether that is all. */
+    private boolean addRenamedTree(List<Call> calls, Remote remote, Rename rename, Sorted sorted) {
+        Walk walk = new Walk(sorted.root, sorted.excludes, List.of(rename.to()));
+        for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
+            List<String> paths = new ArrayList<>();
+            walk.go(maxPaths, paths);
+            paths.replaceAll(path ->
+                    path.equals(rename.to()) ? "" : path.substring(rename.to().length() + 1));
+            calls.add(renamed(remote, rename, paths));
+        }
+        return walk.isDone();
+    }
+
+    private static Call renamed(Remote remote, Rename rename, List<String> paths) {
+        List<String> arguments = new ArrayList<>(remote.options());
+        arguments.addAll(List.of("--stats", "--no-human-readable", "--from0", "--force"));
+        arguments.addAll(List.of("--no-r", "--ignore-missing-args"));
+        arguments.addAll(Renames.protectedFromShell(remote));
+        if (rename.links()) {
+            arguments.add("--link-dest=" + Renames.argument(rename.relative()));
+        }
+        if (rename.isFile()) {
+            arguments.addAll(List.of("--fuzzy", "--fuzzy", "--no-whole-file"));
+        }
+        String directory = Renames.argument(rename.directory());
+        arguments.addAll(List.of(
+                "--files-from=-", "--", ".", withSlash(withSlash(remote.target().text()) + directory)));
+        return new Call(remote.mirror().source().resolve(directory).toString(), arguments, input(paths));
+    }
+
+    /**
+     * Makes the directories at the remote that the renamed lies in; those of the renames whose directories rsync then
+     * says are directories, on both sides. Else a call that starts there could write through a symlink.
+     *
+     * @param made gets those that were not there before, so that there is nothing in them to delete
+     */
+    private List<Rename> inPlace(Remote remote, Batch batch, Set<String> made, List<Rename> renames) {
+        if (renames.isEmpty()) {
+            return renames;
+        }
+        Set<String> directories = new TreeSet<>();
+        renames.forEach(rename -> directories.add(rename.directory()));
+        directories.remove("");
+        Set<String> inPlace = new HashSet<>(Set.of(""));
+        List<Call> calls = new ArrayList<>();
+        add(calls, remote, directories, "--no-r", "--ignore-missing-args", "-ii", Difference.FORMAT);
+        for (Call call : calls) {
+            String told = rsyncProcess.run(command, call);
+            account(told, batch);
+            told.lines()
+                    .map(Difference::parse)
+                    .filter(entry -> entry != null && entry.directory() && !entry.deleted())
+                    .forEach(entry -> {
+                        inPlace.add(entry.path());
+                        if (entry.itemized().equals(Difference.MADE)) {
+                            made.add(entry.path());
+                        }
+                    });
+        }
+        return renames.stream()
+                .filter(rename -> inPlace.contains(rename.directory()))
+                .toList();
     }
 
     private void addDeep(List<Call> calls, Remote remote, Sorted sorted, ChangeSet changes) {
@@ -440,7 +568,7 @@ public final class RsyncCalls {
         return directory.endsWith("/") ? directory : directory + "/";
     }
 
-    private static String parent(String path) {
+    static String parent(String path) {
         int slash = path.lastIndexOf('/');
         return slash < 0 ? "" : path.substring(0, slash);
     }
@@ -500,9 +628,18 @@ public final class RsyncCalls {
     public void account(Exchange exchange) {
         String statistics = exchange.getMessage().getBody(String.class);
         Batch batch = exchange.getProperty("batch", Batch.class);
-        if (statistics == null || batch == null) {
-            return;
+        if (statistics != null && batch != null) {
+            account(statistics, batch);
         }
+        ExecResult result = exchange.getMessage().getBody(ExecResult.class);
+        if (result != null
+                && result.getCommand().getArgs().stream().anyMatch(argument -> argument.startsWith("--link-dest="))) {
+            mirrors.remote(exchange.getMessage().getHeader("remote", String.class))
+                    .linked(true);
+        }
+    }
+
+    private static void account(String statistics, Batch batch) {
         statistics
                 .lines()
                 .filter(line -> line.startsWith("Total bytes sent: "))

@@ -46,6 +46,8 @@ final class Burst {
     private final Set<Switch> switches;
 
     private Map<String, Boolean> dirty = new HashMap<>();
+    /** What has another name now, by that name: the name before the first of these events. */
+    private Map<String, String> moves = new HashMap<>();
 
     private boolean onlyWritten = true;
     /** Names that were created or modified without a close-write up to now. */
@@ -103,6 +105,25 @@ final class Burst {
                 .matcher(path)
                 .region(path.lastIndexOf('/') + 1, path.length())
                 .matches();
+    }
+
+    /** What that path was called before these events; null if they leave unclear what was there. */
+    String nameBefore(String path) {
+        String before = moves.get(path);
+        if (before != null || dirty.containsKey(path)) {
+            return before;
+        }
+        for (int slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
+            if (dirty.getOrDefault(path.substring(0, slash), false)) {
+                return null;
+            }
+        }
+        return dirty.getOrDefault("", false) ? null : path;
+    }
+
+    /** What had that name before these events has this one now. */
+    void moved(String before, String path) {
+        moves.put(path, before);
     }
 
     /** A close-write will follow, but not for links, special files, and files that get their name by linking. */
@@ -263,9 +284,13 @@ final class Burst {
         dirty.keySet().removeAll(staying.keySet());
         ChangeSet changes = new ChangeSet();
         dirty.forEach(changes::add);
+        // one that stays leaves without the name it had, which is a hint only
+        moves.keySet().removeAll(staying.keySet());
+        moves.forEach((path, before) -> changes.moved(before, path));
         // a large burst must not leave a large table behind
         dirty = staying;
         temporaries.keySet().retainAll(staying.keySet());
+        moves = new HashMap<>();
         onlyWritten = staying.isEmpty();
         return changes;
     }
@@ -293,6 +318,7 @@ final class Burst {
     void clear() {
         dirty.clear();
         temporaries.clear();
+        moves.clear();
         unsettled.clear();
         held.clear();
     }

@@ -48,6 +48,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private WatchedTree tree;
 
     private int events;
+    /** The last first half of a rename: its cookie, and what the remotes know by that name; null: not known. */
+    private int moved;
+
+    private String movedFrom;
     /** By {@link System#nanoTime}; at first long ago. */
     private long lastSent = System.nanoTime() - TimeUnit.DAYS.toNanos(1);
 
@@ -331,6 +335,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         if (excludes.matches(path, event.is(InotifyEvent.ISDIR))) {
             return;
         }
+        if (event.is(InotifyEvent.MOVED_FROM)) {
+            moved = event.cookie();
+            movedFrom = burst.nameBefore(path);
+        }
         if (event.is(InotifyEvent.ISDIR)) {
             handleDirectory(event, node, path);
         } else if (event.is(InotifyEvent.CREATE)) {
@@ -341,6 +349,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             burst.fileModified(path);
         } else {
             burst.fileChanged(cause(event), path);
+        }
+        // Last, since what the name meant before is over with the mark.
+        if (event.is(InotifyEvent.MOVED_TO) && event.cookie() == moved && movedFrom != null) {
+            burst.moved(movedFrom, path);
         }
     }
 
