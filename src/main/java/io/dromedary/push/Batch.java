@@ -23,6 +23,7 @@ public final class Batch {
     private boolean absorbed;
     private long bytesSent;
     private boolean redelivery;
+    private RsyncException partial;
 
     public void merge(ChangeSet more) {
         changes.merge(more);
@@ -101,6 +102,19 @@ public final class Batch {
     void sinceNanos(long earlier) {
         since = Instant.now().minusNanos(System.nanoTime() - earlier);
         sinceNanos = earlier;
+    }
+
+    void partial(RsyncException failure) {
+        if (partial == null) {
+            partial = failure;
+        }
+    }
+
+    /** Why some of its paths did not go through, told once; null if all did. */
+    RsyncException takePartial() {
+        RsyncException taken = partial;
+        partial = null;
+        return taken;
     }
 
     void sent(long bytes) {
