@@ -217,6 +217,8 @@ class KillIT {
                                     .findFirst()
                                     .orElse(null),
                             child -> child != null);
+            // It may not notice by itself: its progress goes to a pipe that nobody reads any more.
+            Signals.stop(rsync.pid());
             Signals.kill(dromedary.pid());
             assertThat(dromedary.exitCode(SOON)).isEqualTo(137);
             assertThat(Signals.isRunning(rsync)).isTrue();
