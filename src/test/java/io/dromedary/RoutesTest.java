@@ -105,7 +105,7 @@ class RoutesTest {
                 .extracting(file -> RESOURCES.relativize(file).toString())
                 .contains(
                         "kamelets/rsync.kamelet.yaml",
-                        "kamelets/inotify/watch.kamelet.yaml",
+                        "kamelets/watch.kamelet.yaml",
                         "kamelets/file-watch/watch.kamelet.yaml");
     }
 
@@ -135,19 +135,26 @@ class RoutesTest {
         }
     }
 
+    /** They stand in one Camel context with the user's. */
     @Test
-    void idsOfShippedRoutesAndNamesOfBeansAreUnique() throws IOException {
+    void idsOfShippedRoutesAndNamesOfBeansAreUniqueAndOurs() throws IOException {
         List<String> ids = new ArrayList<>();
         for (Path file : shippedRoutes()) {
             for (JsonNode item : read(file)) {
                 if (item.has("route")) {
-                    ids.add("route " + item.path("route").path("id").asText());
+                    ids.add("route " + ours(item.path("route").path("id").asText()));
                 }
                 item.path("beans")
-                        .forEach(bean -> ids.add("bean " + bean.path("name").asText()));
+                        .forEach(
+                                bean -> ids.add("bean " + ours(bean.path("name").asText())));
             }
         }
         assertThat(ids).doesNotHaveDuplicates();
+    }
+
+    private static String ours(String name) {
+        assertThat(name).startsWith("dromedary-");
+        return name;
     }
 
     @ParameterizedTest
@@ -244,9 +251,25 @@ class RoutesTest {
     }
 
     /** So that a route written for one of them works with the other. */
+    /** Camel's component would take them for itself, and the template get its default whatever a user writes. */
+    @Test
+    void noParameterHasTheNameOfAnOptionOfCamelsKameletComponent() throws IOException {
+        Set<String> taken;
+        try (InputStream in =
+                RoutesTest.class.getResourceAsStream("/META-INF/org/apache/camel/component/kamelet/kamelet.json")) {
+            taken = names(new ObjectMapper().readTree(in).path("properties"));
+        }
+        assertThat(taken).contains("timeout");
+        for (Path file : kamelets()) {
+            assertThat(names(read(file).at("/spec/definition/properties")))
+                    .as(file.toString())
+                    .doesNotContainAnyElementsOf(taken);
+        }
+    }
+
     @Test
     void bothWatchKameletsDeclareTheSame() throws IOException {
-        JsonNode inotify = read(RESOURCES.resolve("kamelets/inotify/watch.kamelet.yaml"));
+        JsonNode inotify = read(RESOURCES.resolve("kamelets/watch.kamelet.yaml"));
         JsonNode fileWatch = read(RESOURCES.resolve("kamelets/file-watch/watch.kamelet.yaml"));
         assertThat(fileWatch.path("spec").path("definition"))
                 .isEqualTo(inotify.path("spec").path("definition"));

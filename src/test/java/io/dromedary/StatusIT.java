@@ -164,6 +164,52 @@ class StatusIT {
         }
     }
 
+    /** It cannot be asked how far it is, and an event of it may be late; those of a tree in place of the old are for sure. */
+    @Test
+    void aFlushIsExactWithFileWatchToo() throws IOException {
+        Path copy = target("copy");
+        try (DromedaryProcess dromedary = run("dromedary.watcher=file-watch\n", "copy", copy.toString())) {
+            dromedary.awaitLine("live", START);
+            dromedary.awaitLine("watching", START);
+            for (int round = 0; round < 10; round++) {
+                // It reads all of them one by one before it tells of what comes after.
+                Path many = Files.createDirectory(source.resolve("many" + round));
+                for (int file = 0; file < 400; file++) {
+                    Files.writeString(many.resolve("file" + file), "x");
+                }
+                Files.writeString(source.resolve("last" + round), "x");
+                assertThat(json("POST", "/api/flush?timeout=100").get("notUp")).isEmpty();
+                assertThat(Trees.differences(source, copy)).as("round " + round).isEmpty();
+            }
+            for (int round = 0; round < 10; round++) {
+                Command.run("rm", "-r", source.resolve("many" + round).toString());
+                Files.delete(source.resolve("last" + round));
+            }
+            Files.delete(source.resolve("first"));
+            assertThat(json("POST", "/api/flush?timeout=100").get("notUp"))
+                    .as("what was emptied is not halted")
+                    .isEmpty();
+            assertThat(Trees.differences(source, copy)).isEmpty();
+        }
+    }
+
+    @Test
+    void whatNobodyForesawIsToldInOneLineToo() throws IOException {
+        try (DromedaryProcess dromedary = run("", "copy", target("copy").toString())) {
+            dromedary.awaitLine("live", START);
+            Files.writeString(directory.resolve("state/paused"), "a file where the directory should be");
+            HttpResponse<String> answer = ask("POST", "/api/remotes/copy/pause");
+            assertThat(answer.statusCode()).isEqualTo(500);
+            assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
+            assertThat(answer.body()).startsWith("{\"error\":\"java.nio.file.FileAlreadyExistsException: ");
+            Command pause = command("pause", "copy");
+            assertThat(pause.exitCode()).isEqualTo(1);
+            assertThat(pause.errors().lines()).hasSize(1).first().asString().contains("FileAlreadyExistsException");
+            dromedary.awaitLine("WARN +api-pause: .*FileAlreadyExistsException", SOON);
+            assertThat(dromedary.output()).doesNotContain("\tat ");
+        }
+    }
+
     @Test
     void remoteThatGoesDownAndComesBackIsToldEverywhere() throws IOException {
         Path up = target("up");

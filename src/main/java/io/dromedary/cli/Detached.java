@@ -1,5 +1,6 @@
 package io.dromedary.cli;
 
+import io.dromedary.posix.OwnerOnly;
 import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -8,7 +9,6 @@ import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -27,8 +27,7 @@ final class Detached {
     static int start(Path stateDir, List<String> arguments, PrintWriter out, PrintWriter err)
             throws IOException, InterruptedException {
         Path state = stateDir.toAbsolutePath();
-        Files.createDirectories(
-                state, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Files.createDirectories(state, OwnerOnly.directory());
         Path log = state.resolve("log");
         long from = Files.exists(log) ? Files.size(log) : 0;
         Process process = new ProcessBuilder(command(arguments))

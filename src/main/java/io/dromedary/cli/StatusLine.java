@@ -1,5 +1,6 @@
 package io.dromedary.cli;
 
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.LibC;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -40,7 +41,11 @@ final class StatusLine implements AutoCloseable {
     /** Whether standard output is a terminal that can write over a line. */
     static boolean isPossible() {
         String kind = System.getenv("TERM");
-        return kind != null && !kind.equals("dumb") && !kind.isEmpty() && LibC.columns(STDOUT) > 0;
+        return kind != null
+                && !kind.equals("dumb")
+                && !kind.isEmpty()
+                && Entries.bySystemCalls()
+                && LibC.columns(STDOUT) > 0;
     }
 
     /** Shows this in place of what it showed before; what is too long is cut. */

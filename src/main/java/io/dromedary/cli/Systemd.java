@@ -1,6 +1,7 @@
 package io.dromedary.cli;
 
 import io.dromedary.change.ByteString;
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.LibC;
 import io.dromedary.posix.PosixException;
 import java.nio.charset.StandardCharsets;
@@ -21,6 +22,12 @@ final class Systemd {
     static void notify(String state) {
         String socket = System.getenv("NOTIFY_SOCKET");
         if (socket == null || socket.isEmpty()) {
+            return;
+        }
+        if (!Entries.bySystemCalls()) {
+            LOG.warn(
+                    "systemd was not told {}: that needs JNA",
+                    state.lines().findFirst().orElse(""));
             return;
         }
         try {

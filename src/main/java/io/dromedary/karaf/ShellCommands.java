@@ -42,7 +42,7 @@ public final class ShellCommands {
         }
 
         Steering steering() {
-            return bean("steering", Steering.class);
+            return bean("dromedary-steering", Steering.class);
         }
 
         void send(String endpoint, Map<String, Object> headers) throws Exception {
@@ -67,7 +67,8 @@ public final class ShellCommands {
         @Override
         public Object execute() throws Exception {
             if (activator.context() != null) {
-                say(StatusCommand.table(json(bean("status", Status.class).json())));
+                say(StatusCommand.table(
+                        json(bean("dromedary-status", Status.class).json())));
             }
             if (activator.problem() != null) {
                 say(List.of("! " + activator.problem()));
@@ -92,7 +93,7 @@ public final class ShellCommands {
             Map<String, Object> headers = new HashMap<>();
             headers.put("mirror", mirror);
             headers.put("remote", remote);
-            send("direct:full-sync", headers);
+            send("direct:dromedary-full-sync", headers);
             say(List.of("full sync started: " + answer.get("remotes")));
             return null;
         }
@@ -110,8 +111,7 @@ public final class ShellCommands {
 
         @Override
         public Object execute() throws Exception {
-            steering().beforeFlush();
-            send("direct:redeliver", Map.of());
+            send("direct:dromedary-flush", Map.of());
             JsonObject answer = json(steering().flush(String.valueOf(timeout)));
             say(List.of("flushed in " + answer.get("seconds") + " s; not up: " + answer.get("notUp")));
             return null;
@@ -137,7 +137,7 @@ public final class ShellCommands {
                 case "list" -> say(SteeringCommands.failed(json(steering().failed(null, remote))));
                 case "retry" -> {
                     JsonObject answer = json(steering().retry(null, remote));
-                    send("direct:redeliver", Map.of());
+                    send("direct:dromedary-redeliver", Map.of());
                     say(List.of(answer.get("changes") + " changes are tried again"));
                 }
                 case "drop" -> {

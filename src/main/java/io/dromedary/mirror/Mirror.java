@@ -2,7 +2,7 @@ package io.dromedary.mirror;
 
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
-import io.dromedary.posix.LibC;
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import java.io.IOException;
@@ -23,7 +23,6 @@ public final class Mirror {
     private volatile Stat root;
     private volatile boolean mounted;
     private volatile boolean filled;
-    private volatile long lastEvent = System.nanoTime();
 
     public void setId(String id) {
         this.id = id;
@@ -85,7 +84,7 @@ public final class Mirror {
 
     /** Whether the source is where a file system is mounted. */
     public boolean isMountPoint() {
-        return LibC.isMountPoint(ByteString.of(source.toString()) + "/.");
+        return Entries.isMountPoint(ByteString.of(source.toString()) + "/.");
     }
 
     /** Takes the directory that is now at the source's place, if there is one, for the right one from now on. */
@@ -114,7 +113,7 @@ public final class Mirror {
     public String problem(long pid) {
         Stat there;
         try {
-            there = LibC.lstat("/proc/" + pid + "/cwd/.");
+            there = Entries.lstat("/proc/" + pid + "/cwd/.");
         } catch (PosixException e) {
             return null;
         }
@@ -133,19 +132,9 @@ public final class Mirror {
         return null;
     }
 
-    /** The watch has told of something. */
-    public void seen() {
-        lastEvent = System.nanoTime();
-    }
-
-    /** When the watch last told of something, by {@link System#nanoTime}. */
-    public long lastEvent() {
-        return lastEvent;
-    }
-
     private Stat root() {
         // The dot leads through a source that is a symlink.
-        return LibC.lstat(ByteString.of(source.toString()) + "/.");
+        return Entries.lstat(ByteString.of(source.toString()) + "/.");
     }
 
     public String id() {

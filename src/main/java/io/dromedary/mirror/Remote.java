@@ -1,5 +1,6 @@
 package io.dromedary.mirror;
 
+import io.dromedary.posix.OwnerOnly;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -115,6 +116,9 @@ public final class Remote {
             in.read();
         } catch (IOException e) {
             throw new IllegalArgumentException(whose + ": password file " + file + " is missing or cannot be read");
+        }
+        if (!OwnerOnly.IS_KNOWN) {
+            return;
         }
         Set<PosixFilePermission> mode = Files.getPosixFilePermissions(file);
         if (mode.contains(PosixFilePermission.OTHERS_READ) || mode.contains(PosixFilePermission.GROUP_READ)) {
@@ -235,7 +239,7 @@ public final class Remote {
             }
             if (passwordFile != null) {
                 // rsync works in the source, not here.
-                options.add("--password-file=" + passwordFile.toAbsolutePath());
+                options.add("--password-file=" + Target.local(passwordFile.toString()));
             }
         }
         return options;

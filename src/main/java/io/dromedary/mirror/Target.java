@@ -1,6 +1,8 @@
 package io.dromedary.mirror;
 
+import java.io.File;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -18,6 +20,8 @@ public record Target(Kind kind, String text) {
         LOCAL
     }
 
+    private static final boolean WINDOWS = File.separatorChar == '\\';
+
     private static final String HOST = "(?:[^@:/\\s]+@)?(?:\\[[0-9A-Fa-f:.]+(?:%[^\\]/\\s]+)?\\]|[^@:/\\s\\[]+)";
     private static final Pattern URL = Pattern.compile("rsync://" + HOST + "(?::\\d+)?/[^/].*");
     private static final Pattern MODULE = Pattern.compile(HOST + "::[^/:].*");
@@ -26,12 +30,22 @@ public record Target(Kind kind, String text) {
     /** rsync takes a colon before the first slash for the end of a host's name, never for a local file's. */
     private static final Pattern REMOTE = Pattern.compile("[^/]*:.*", Pattern.DOTALL);
 
+    /** Windows' absolute paths, which rsync, a program of Cygwin's, takes as {@code /cygdrive/c/…}. */
+    private static final Pattern DRIVE = Pattern.compile("([A-Za-z]):[/\\\\](.*)", Pattern.DOTALL);
+
     /** Reads what a user wrote; an {@link IllegalArgumentException} names the forms that are allowed. */
     public static Target parse(String written) {
+        return parse(written, WINDOWS);
+    }
+
+    static Target parse(String written, boolean windows) {
         String text = written.strip();
         Kind kind;
         if (text.startsWith("-") || text.isEmpty()) {
             kind = null;
+        } else if (windows && DRIVE.matcher(text).matches()) {
+            kind = Kind.LOCAL;
+            text = local(text, true);
         } else if (text.startsWith("rsync://")) {
             kind = URL.matcher(text).matches() ? Kind.DAEMON : null;
         } else if (MODULE.matcher(text).matches()) {
@@ -43,7 +57,7 @@ public record Target(Kind kind, String text) {
             kind = null;
         } else {
             kind = Kind.LOCAL;
-            text = Path.of(text).toAbsolutePath().normalize().toString();
+            text = local(text, windows);
         }
         if (kind == null) {
             throw new IllegalArgumentException("target '" + written
@@ -52,6 +66,26 @@ public record Target(Kind kind, String text) {
         }
         // The slash of "host:/" and of "/" alone is the path.
         return new Target(kind, text.replaceFirst("(?<=[^:/])/+$", ""));
+    }
+
+    /** A path of this machine, absolute, as rsync takes it. */
+    static String local(String path) {
+        return local(path, WINDOWS);
+    }
+
+    private static String local(String path, boolean windows) {
+        if (windows && path.startsWith("/")) {
+            return path;
+        }
+        Matcher given = DRIVE.matcher(path);
+        String absolute = windows && given.matches()
+                ? path
+                : Path.of(path).toAbsolutePath().normalize().toString();
+        Matcher drive = DRIVE.matcher(absolute);
+        return windows && drive.matches()
+                ? "/cygdrive/" + drive.group(1).toLowerCase(Locale.ROOT) + "/"
+                        + drive.group(2).replace('\\', '/')
+                : absolute;
     }
 
     /** The host as a name for the remote where the user gave none; a local directory's last name. */

@@ -5,7 +5,11 @@ public class PosixException extends RuntimeException {
     private final int errno;
 
     PosixException(String what, int errno) {
-        super(what + ": " + LibC.errorText(errno));
+        this(what, errno, LibC.errorText(errno));
+    }
+
+    PosixException(String what, int errno, String text) {
+        super(what + ": " + text);
         this.errno = errno;
     }
 

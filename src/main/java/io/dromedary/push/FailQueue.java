@@ -3,6 +3,7 @@ package io.dromedary.push;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.posix.OwnerOnly;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -15,8 +16,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -52,11 +51,6 @@ public final class FailQueue implements AutoCloseable {
      * that an outage's disk use is bounded.
      */
     private static final long MAX_JOURNAL = 1 << 20;
-
-    private static final FileAttribute<?> FILE_MODE =
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
-    private static final FileAttribute<?> DIRECTORY_MODE =
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
     private static final String OLDEST = "# oldest change: ";
     private static final String TRIES = "# tries: ";
@@ -133,10 +127,12 @@ public final class FailQueue implements AutoCloseable {
 
     /** Two processes on one state directory would take each other's changes for left behind. */
     private void lock() throws IOException {
-        Files.createDirectories(state, DIRECTORY_MODE);
+        Files.createDirectories(state, OwnerOnly.directory());
         Path file = state.resolve("pid");
         FileChannel channel = FileChannel.open(
-                file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE), FILE_MODE);
+                file,
+                Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
+                OwnerOnly.file());
         FileLock held = null;
         try {
             held = channel.tryLock();
@@ -450,7 +446,7 @@ public final class FailQueue implements AutoCloseable {
     }
 
     private static FileChannel create(Path file, StandardOpenOption how) throws IOException {
-        return FileChannel.open(file, Set.of(how, StandardOpenOption.WRITE), FILE_MODE);
+        return FileChannel.open(file, Set.of(how, StandardOpenOption.WRITE), OwnerOnly.file());
     }
 
     private static void write(FileChannel channel, String byteString) throws IOException {
@@ -461,7 +457,7 @@ public final class FailQueue implements AutoCloseable {
     }
 
     private Path directory(String kind, String remote) throws IOException {
-        return Files.createDirectories(state.resolve(kind).resolve(remote), DIRECTORY_MODE);
+        return Files.createDirectories(state.resolve(kind).resolve(remote), OwnerOnly.directory());
     }
 
     private List<Path> failedFiles(String remote) {

@@ -1,10 +1,10 @@
 package io.dromedary.push;
 
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.posix.OwnerOnly;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -169,7 +169,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     /** Makes the thread pool known that pushes run on: one thread for each rsync. */
     public void open() {
-        ThreadPoolProfile pushers = new ThreadPoolProfile("pushers");
+        ThreadPoolProfile pushers = new ThreadPoolProfile("dromedary-pushers");
         pushers.setPoolSize(maxProcesses);
         pushers.setMaxPoolSize(maxProcesses);
         pushers.setAllowCoreThreadTimeOut(true);
@@ -440,8 +440,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     /** Pushes nothing more to this remote, over restarts too, until it is resumed; its changes go on collecting. */
     public void pause(String remote) throws IOException {
         Path mark = pausedDir.resolve(mirrors.remote(remote).id());
-        Files.createDirectories(
-                pausedDir, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Files.createDirectories(pausedDir, OwnerOnly.directory());
         Files.writeString(mark, "nothing is pushed to this remote until it is resumed\n");
         synchronized (this) {
             State state = state(remote);

@@ -3,12 +3,12 @@ package io.dromedary.push;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
+import io.dromedary.posix.OwnerOnly;
 import io.dromedary.push.RsyncCalls.Call;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.camel.Body;
@@ -70,7 +70,6 @@ public final class Guard {
     /** Called with each message of a watch: a source that had files and is empty after an event was emptied by it. */
     public void seen(@Header("mirror") String mirrorId) throws IOException {
         Mirror mirror = mirrors.mirror(mirrorId);
-        mirror.seen();
         Path mark = marks.resolve(mirrorId);
         boolean inPlace = mirror.problem() == null && (mirror.isMountPoint() || !belongsOnMount(mark));
         if (inPlace && mirror.isEmpty() && mirror.wasFilled()) {
@@ -162,12 +161,10 @@ public final class Guard {
             return;
         }
         try {
-            Files.createDirectories(
-                    marks, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            Files.createDirectories(marks, OwnerOnly.directory());
             Path written = mark.resolveSibling(mark.getFileName() + ".new");
             Files.deleteIfExists(written);
-            Files.createFile(
-                    written, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            Files.createFile(written, OwnerOnly.file());
             Files.writeString(written, text);
             Files.move(written, mark, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {

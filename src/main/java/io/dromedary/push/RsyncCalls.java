@@ -6,7 +6,7 @@ import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
-import io.dromedary.posix.LibC;
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.Stat;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayDeque;
@@ -469,7 +469,7 @@ public final class RsyncCalls {
                 }
                 return !isDeep;
             }
-            Stat stat = LibC.lstat(root + "/" + path);
+            Stat stat = Entries.lstat(root + "/" + path);
             boolean directory = stat != null && stat.isDirectory();
             if (directory && isDeep) {
                 deep.add(path);

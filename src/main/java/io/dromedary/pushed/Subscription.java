@@ -4,7 +4,8 @@ import io.dromedary.change.ByteString;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Remote;
-import io.dromedary.posix.LibC;
+import io.dromedary.posix.Entries;
+import io.dromedary.posix.OwnerOnly;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import java.io.IOException;
@@ -14,7 +15,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -306,7 +306,7 @@ public final class Subscription implements CamelContextAware {
             return;
         }
         try {
-            LibC.list(directory, (name, isDirectory) -> {
+            Entries.list(directory, (name, isDirectory) -> {
                 String entry = path + "/" + name;
                 if (!source.excludes().matches(entry, isDirectory)) {
                     current.addFirst(new Change(entry, isDirectory));
@@ -401,7 +401,7 @@ public final class Subscription implements CamelContextAware {
         } else {
             Change change = changes.get(0);
             String absolute = absolute(root, change.path);
-            Stat stat = LibC.lstat(absolute);
+            Stat stat = Entries.lstat(absolute);
             message.setBody(decoded(absolute));
             message.setHeader("DromedaryPath", decoded(change.path));
             message.setHeader("DromedaryBytes", ByteString.bytes(absolute));
@@ -490,9 +490,7 @@ public final class Subscription implements CamelContextAware {
 
     private boolean write(Path file, String byteString, StandardOpenOption... how) {
         try {
-            Files.createDirectories(
-                    file.getParent(),
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            Files.createDirectories(file.getParent(), OwnerOnly.directory());
             List<StandardOpenOption> options = new ArrayList<>(List.of(how));
             options.add(StandardOpenOption.WRITE);
             Files.write(file, ByteString.bytes(byteString), options.toArray(StandardOpenOption[]::new));

@@ -37,6 +37,9 @@ public final class Settings {
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
+        if (!System.getProperty("os.name").equals("Linux")) {
+            values.setProperty(PREFIX + "watcher", "file-watch");
+        }
     }
 
     /** Lays a user's file over what is set so far; its {@code camel.*} keys stay with Camel. */

@@ -1,5 +1,6 @@
 package io.dromedary.routes;
 
+import io.dromedary.posix.Entries;
 import io.dromedary.push.Gate;
 import io.dromedary.push.RsyncProcess;
 import java.io.IOException;
@@ -12,7 +13,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.camel.CamelContext;
+import org.apache.camel.ErrorHandlerFactory;
 import org.apache.camel.LineNumberAware;
+import org.apache.camel.LoggingLevel;
 import org.apache.camel.RuntimeCamelException;
 import org.apache.camel.VetoCamelContextStartException;
 import org.apache.camel.model.EndpointRequiredDefinition;
@@ -22,6 +25,8 @@ import org.apache.camel.model.ProcessorDefinition;
 import org.apache.camel.model.ProcessorDefinitionHelper;
 import org.apache.camel.model.RouteDefinition;
 import org.apache.camel.model.RouteTemplateParameterDefinition;
+import org.apache.camel.model.errorhandler.DefaultErrorHandlerDefinition;
+import org.apache.camel.model.errorhandler.RefErrorHandlerDefinition;
 import org.apache.camel.spi.CamelEvent;
 import org.apache.camel.spi.LifecycleStrategy;
 import org.apache.camel.spi.PropertiesComponent;
@@ -51,6 +56,9 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
             "dromedary/pushed.camel.yaml",
             "dromedary/redelivery.camel.yaml",
             "dromedary/full-sync.camel.yaml");
+    /** Where Camel looks for Kamelets. */
+    private static final String KAMELETS = "classpath:kamelets";
+
     private static final Pattern OUR_KAMELET = Pattern.compile(
             "kamelet:(?://)?(watch|rsync|pushed|command|http|socket|refresh-cdn)(?:/[^?]*)?(?:\\?(.*))?");
     private static final Pattern RSYNC_VERSION = Pattern.compile("version v?(\\d+)\\.(\\d+)");
@@ -84,11 +92,26 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
                 try {
                     load();
                     checkParameters(route, endpoint, ours.group(1), ours.group(2));
+                    if (ours.group(1).equals("pushed") && hasCamelsErrorHandler(route)) {
+                        route.setErrorHandlerFactory(quiet());
+                    }
                 } catch (Exception e) {
                     throw RuntimeCamelException.wrapRuntimeException(e);
                 }
             }
         });
+    }
+
+    private static boolean hasCamelsErrorHandler(RouteDefinition route) {
+        return route.getErrorHandlerFactory() instanceof RefErrorHandlerDefinition handler
+                && handler.getRef().equals(RefErrorHandlerDefinition.DEFAULT_ERROR_HANDLER_BUILDER);
+    }
+
+    /** What a route fails to take after a push its subscription tells in one line: Camel would log the stack and the URL. */
+    private static ErrorHandlerFactory quiet() {
+        DefaultErrorHandlerDefinition quiet = new DefaultErrorHandlerDefinition();
+        quiet.setLevel(LoggingLevel.OFF.name());
+        return quiet;
     }
 
     /** Why a start failed, in one line: the words of the first cause, since the wrappers around it only repeat where. */
@@ -140,10 +163,17 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
         settings.environment(System.getenv());
         // With what is set: properties that were given to Camel from the start lie below every source.
         properties.addPropertiesSource(settings.source());
+        if (settings.get("watcher").equals("inotify") && !Entries.bySystemCalls()) {
+            throw new IllegalArgumentException(
+                    "dromedary.watcher = inotify: needs Linux on a 64-bit machine, and JNA; elsewhere it is file-watch");
+        }
         checkRsync(settings.get("rsync.command"));
         // The others are found where Camel looks for any.
         RouteTemplateHelper.loadRouteTemplateFromLocation(
-                context, null, "watch", "classpath:kamelets/" + settings.get("watcher"));
+                context,
+                null,
+                "watch",
+                settings.get("watcher").equals("inotify") ? KAMELETS : KAMELETS + "/" + settings.get("watcher"));
         for (String file : ROUTES) {
             PluginHelper.getRoutesLoader(context)
                     .loadRoutes(ResourceHelper.resolveMandatoryResource(context, "classpath:" + file));
@@ -156,7 +186,7 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
             return;
         }
         if (context.getRouteTemplateDefinition(kamelet) == null) {
-            RouteTemplateHelper.loadRouteTemplateFromLocation(context, null, kamelet, "classpath:kamelets");
+            RouteTemplateHelper.loadRouteTemplateFromLocation(context, null, kamelet, KAMELETS);
         }
         List<String> known = context.getRouteTemplateDefinition(kamelet).getTemplateParameters().stream()
                 .map(RouteTemplateParameterDefinition::getName)
@@ -224,8 +254,9 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
 
         @Override
         public void notify(CamelEvent event) throws Exception {
-            Gate gate = context.getRegistry().lookupByNameAndType("gate", Gate.class);
-            RsyncProcess rsync = context.getRegistry().lookupByNameAndType("rsyncProcess", RsyncProcess.class);
+            Gate gate = context.getRegistry().lookupByNameAndType("dromedary-gate", Gate.class);
+            RsyncProcess rsync =
+                    context.getRegistry().lookupByNameAndType("dromedary-rsync-process", RsyncProcess.class);
             if (gate != null && !gate.stop(FINISH) && rsync != null) {
                 rsync.close();
                 gate.stop(FINISH);

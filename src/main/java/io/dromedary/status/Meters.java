@@ -70,7 +70,7 @@ public final class Meters implements CamelContextAware {
 
     private void register() {
         // Camel makes the beans of a route file twice, and the first ones are nobody's.
-        if (context.getRegistry().lookupByName("meters") != this) {
+        if (context.getRegistry().lookupByName("dromedary-meters") != this) {
             return;
         }
         registry = context.getRegistry()

@@ -1,11 +1,11 @@
 package io.dromedary.watch;
 
-import com.sun.jna.Platform;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.posix.Entries;
 import java.io.File;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -43,7 +43,7 @@ public final class FileWatchEvent {
      * fails.
      */
     public void checkLimit() {
-        if (Platform.isLinux()) {
+        if (Entries.bySystemCalls()) {
             Source directory = Source.of(source);
             Set<Switch> switches = EnumSet.of(Switch.CREATE_FOLDER);
             try (WatchedTree tree = new WatchedTree(

@@ -31,6 +31,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private static final long ROOT_CHECK = TimeUnit.SECONDS.toNanos(2);
     private static final long LIMIT_RETRY = TimeUnit.SECONDS.toNanos(30);
     private static final long OVERFLOW_TOLD = TimeUnit.MINUTES.toNanos(1);
+    /** How long after its close a file gets its final name, by a program that writes it under another one. */
+    private static final long RENAME_FOLLOWS = TimeUnit.MILLISECONDS.toNanos(1);
     /** Below the 16384 events a queue takes by default; each removed watch is one. */
     private static final int MOST_PRUNED = 2_000;
 
@@ -46,6 +48,9 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private WatchedTree tree;
 
     private int events;
+    /** By {@link System#nanoTime}; at first long ago. */
+    private long lastSent = System.nanoTime() - TimeUnit.DAYS.toNanos(1);
+
     private boolean rootLost;
     private boolean rescan;
     private long rescanNotBefore;
@@ -140,7 +145,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             return;
         }
         burst.settle(System.nanoTime());
-        send();
+        send(true);
         synchronized (drains) {
             drainsDone = asked;
             drains.notifyAll();
@@ -247,6 +252,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
                     LibC.awaitReadable(wake, -1, 1000);
                 }
             }
+            // what waits only for the end of a temporary file must not be lost
+            send(true);
         } finally {
             alive = false;
         }
@@ -256,7 +263,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         long now = System.nanoTime();
         long next = tree == null ? findRoot(now) : keepUp(now);
         burst.settle(now);
-        send();
+        send(false);
         if (stopping) {
             return;
         }
@@ -275,17 +282,18 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     }
 
     private void readBurst() {
+        long begin = System.nanoTime();
         long linger = TimeUnit.MILLISECONDS.toNanos(endpoint.getLinger());
-        long latest = System.nanoTime() + 4 * linger;
-        tree.read(this::handle);
-        long left = linger;
-        while (left > 0 && !stopping && !rootLost) {
-            if (LibC.awaitReadable(tree.descriptor(), wake, millis(left)) != 1) {
-                return;
-            }
+        boolean afterPause = begin - lastSent > 4 * linger;
+        long left;
+        do {
             tree.read(this::handle);
-            left = Math.min(linger, latest - System.nanoTime());
-        }
+            // What was renamed or deleted may be about to be replaced. But of a file that was written and closed, after
+            // a
+            // while of nothing, only the rename can follow that gives it its name.
+            long pause = afterPause && burst.isWritten() ? Math.min(linger, RENAME_FOLLOWS) : linger;
+            left = Math.min(pause, begin + 4 * linger - System.nanoTime());
+        } while (left > 0 && !stopping && !rootLost && LibC.awaitReadable(tree.descriptor(), wake, millis(left)) == 1);
     }
 
     private void handle(InotifyEvent event) {
@@ -448,10 +456,11 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
     }
 
-    private void send() {
+    /** @param all what waits for the end of a temporary file too */
+    private void send(boolean all) {
         int count = events;
         events = 0;
-        ChangeSet changes = burst.take();
+        ChangeSet changes = burst.take(System.nanoTime(), all);
         if (changes.isEmpty()) {
             return;
         }
@@ -469,6 +478,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
                             "inotify: sending on the changes of " + source.show(""), exchange, exchange.getException());
         }
         releaseExchange(exchange, false);
+        lastSent = System.nanoTime();
     }
 
     private static int millis(long nanos) {

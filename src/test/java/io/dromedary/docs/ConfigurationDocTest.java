@@ -47,7 +47,7 @@ class ConfigurationDocTest {
 
     @ParameterizedTest
     @CsvSource({
-        "kamelet:watch, inotify/watch",
+        "kamelet:watch, watch",
         "kamelet:watch, file-watch/watch",
         "kamelet:rsync, rsync",
         "kamelet:pushed, pushed",

@@ -107,4 +107,21 @@ class TargetTest {
                 .withMessage("target '" + written + "' is not one rsync takes; allowed: [user@]host::module/path,"
                         + " rsync://[user@]host[:port]/module/path, [user@]host:path, /local/path, ./local/path");
     }
+
+    /** There rsync is a program of Cygwin's, to which C: would be a host. */
+    @ParameterizedTest
+    @CsvSource({
+        "C:/backup/www, LOCAL, /cygdrive/c/backup/www, www",
+        "'d:\\backup\\www x\\', LOCAL, '/cygdrive/d/backup/www x', www x",
+        "/cygdrive/c/backup, LOCAL, /cygdrive/c/backup, backup",
+        "web1:/srv/www, SSH, web1:/srv/www, web1",
+        "web1::www, DAEMON, web1::www, web1",
+        "c::www, DAEMON, c::www, c"
+    })
+    void onWindowsADriveIsNoHost(String written, Target.Kind kind, String text, String shortName) {
+        Target target = Target.parse(written, true);
+        assertThat(target).isEqualTo(new Target(kind, text));
+        assertThat(target.shortName()).isEqualTo(shortName);
+        assertThat(Target.parse(text, true)).isEqualTo(target);
+    }
 }

@@ -91,7 +91,7 @@ class EmbeddedIT {
             for (RouteDefinition route : ((ModelCamelContext) context).getRouteDefinitions()) {
                 boolean watches = route.getInput().getEndpointUri().startsWith("file-watch");
                 Set<String> applied = route.getAppliedRouteConfigurationIds();
-                assertThat(applied != null && applied.contains("watch-lost-events"))
+                assertThat(applied != null && applied.contains("dromedary-watch-lost-events"))
                         .as(route.getId())
                         .isEqualTo(watches);
             }
@@ -103,6 +103,34 @@ class EmbeddedIT {
                 .untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
                         .extracting(Thread::getName)
                         .noneMatch(thread -> thread.contains(name)));
+    }
+
+    /** Beside routes and beans whose names are those of ours, but for the prefix. */
+    @Test
+    void namesOfOursDoNotClashWithTheirs() throws Exception {
+        try (CamelContext context = context()) {
+            for (String name : List.of("gate", "mirrors", "status", "guard", "merge", "waiting", "rsync-calls")) {
+                context.getRegistry().bind(name, "theirs");
+            }
+            Queue<String> heard = new ConcurrentLinkedQueue<>();
+            context.addRoutes(new RouteBuilder() {
+                @Override
+                public void configure() {
+                    for (String name : List.of("push", "batch", "failed", "redeliver", "redelivery", "pushed-again")) {
+                        from("direct:" + name).routeId(name).process(exchange -> heard.add(name));
+                    }
+                    from("quartz:redelivery?cron=0/1 * * * * ?").routeId("cron").process(e -> heard.add("cron"));
+                }
+            });
+            context.addRoutes(mirror(new ConcurrentLinkedQueue<>(), ""));
+            context.start();
+            Files.writeString(source.resolve("live"), "1");
+            Trees.awaitEqual(source, target, SOON);
+            await().atMost(SOON).untilAsserted(() -> assertThat(heard).containsOnly("cron"));
+            context.createProducerTemplate().sendBody("direct:push", "x");
+            assertThat(heard).contains("push");
+            assertThat(context.getRegistry().lookupByName("gate")).isEqualTo("theirs");
+        }
     }
 
     @Test

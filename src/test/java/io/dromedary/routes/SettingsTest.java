@@ -274,4 +274,15 @@ class SettingsTest {
                 .containsEntry("dromedary.http.port", "1")
                 .containsEntry("dromedary.http.host", "::1");
     }
+
+    @Test
+    void elsewhereThanOnLinuxTheWatcherIsFileWatch() {
+        String here = System.setProperty("os.name", "Mac OS X");
+        try {
+            assertThat(new Settings().get("watcher")).isEqualTo("file-watch");
+        } finally {
+            System.setProperty("os.name", here);
+        }
+        assertThat(new Settings().get("watcher")).isEqualTo("inotify");
+    }
 }

@@ -1,0 +1,125 @@
+import static java.util.concurrent.TimeUnit.SECONDS;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** 20,000 files of 10 KB in 1,000 new directories, as fast as they can be written; then all of it deleted. */
+final class Burst {
+    private static final int DIRECTORIES = 1_000;
+    private static final int FILES = 20;
+    private static final int BYTES = 10_000;
+    private static final long LIMIT = SECONDS.toNanos(45);
+
+    private final Lab lab;
+    private final Report report;
+
+    Burst(Lab lab, Report report) {
+        this.lab = lab;
+        this.report = report;
+    }
+
+    void measure(List<Tool> tools) throws IOException, InterruptedException {
+        Plot plot = new Plot("20,000 files in 1,000 new directories, until all are at the remote", "s");
+        List<List<String>> rows = new ArrayList<>();
+        for (Tool tool : tools) {
+            Lab.say("burst, " + tool.title);
+            // The measure for each, taken next to it.
+            Path bareSource = lab.directory("burst");
+            Daemon.Remote bare = lab.plain.remote("burst");
+            long written = write(bareSource);
+            long pushed = Lab.time("rsync", "-a", bareSource + "/", bare.url());
+            long removed = Lab.time("rm", "-rf", bareSource.resolve("burst").toString());
+            Lab.delete(bare.copy().resolve("burst"));
+            long nothing = Lab.time("rsync", "-a", "--delete", bareSource + "/", bare.url());
+
+            Path source = lab.directory("burst");
+            Daemon.Remote remote = lab.plain.remote("burst");
+            try (Running running = new Running(lab, tool, source, List.of(remote))) {
+                running.awaitLive(System.nanoTime() + Lab.PATIENCE);
+                double cpu = running.cpuSeconds();
+                long begin = System.nanoTime();
+                write(source);
+                List<Path> files = files(remote.copy());
+                boolean all =
+                        Lab.awaitEach(files, begin + LIMIT, file -> Files.exists(file) && Files.size(file) == BYTES);
+                long took = System.nanoTime() - begin;
+                String there = Times.told(took);
+                long deleted = -1;
+                if (all) {
+                    plot.add("", tool.title, took / 1e9);
+                    running.awaitIdle();
+                    begin = System.nanoTime();
+                    Lab.output("rm", "-rf", source.resolve("burst").toString());
+                    deleted = Lab.await(
+                                    begin + LIMIT,
+                                    () -> Files.notExists(remote.copy().resolve("burst")))
+                            ? System.nanoTime() - begin
+                            : -1;
+                    running.awaitIdle();
+                } else {
+                    there = Times.count(files.stream().filter(Files::exists).count()) + " of 20,000 after "
+                            + Times.told(LIMIT);
+                }
+                rows.add(List.of(
+                        tool.title,
+                        there,
+                        all ? Times.ratio(took, written + pushed) : "",
+                        deleted >= 0 ? Times.told(deleted) : all ? "not after " + Times.told(LIMIT) : "",
+                        deleted >= 0 ? Times.ratio(deleted, 2 * removed + nothing) : "",
+                        Times.seconds(running.cpuSeconds() - cpu),
+                        Times.megabytes(running.peak())));
+                if (tool == Tool.DROMEDARY) {
+                    targets(took, written, pushed, deleted, removed, nothing);
+                }
+            }
+            Lab.delete(source, remote.copy(), bareSource, bare.copy());
+        }
+        report.title("20,000 files of 10 KB in 1,000 new directories, then deleted");
+        report.table(
+                List.of(
+                        "",
+                        "all at the remote",
+                        "to writing and one `rsync -a`",
+                        "all deleted",
+                        "to 2 × `rm -rf` and one push of nothing",
+                        "CPU",
+                        "peak memory"),
+                rows);
+        report.plot("burst", plot);
+    }
+
+    private void targets(long took, long written, long pushed, long deleted, long removed, long nothing) {
+        report.target(
+                "burst of 20,000 files at most 1.3 × (writing them and one `rsync -a`)",
+                Times.told(took) + " to " + Times.told(written) + " + " + Times.told(pushed) + ": "
+                        + Times.ratio(took, written + pushed),
+                took <= 1.3 * (written + pushed));
+        report.target(
+                "its deletion at most 2 × `rm -rf` and one push of nothing",
+                Times.told(deleted) + " to 2 × " + Times.told(removed) + " + " + Times.told(nothing) + ": "
+                        + Times.ratio(deleted, 2 * removed + nothing),
+                deleted >= 0 && deleted <= 2 * removed + nothing);
+    }
+
+    private long write(Path source) throws IOException {
+        long begin = System.nanoTime();
+        for (int d = 0; d < DIRECTORIES; d++) {
+            Files.createDirectories(source.resolve("burst/d" + d));
+            for (int f = 0; f < FILES; f++) {
+                lab.write(source.resolve("burst/d" + d + "/f" + f), BYTES);
+            }
+        }
+        return System.nanoTime() - begin;
+    }
+
+    private static List<Path> files(Path root) {
+        List<Path> files = new ArrayList<>();
+        for (int i = 0; i < DIRECTORIES * FILES; i++) {
+            files.add(root.resolve("burst/d" + i / FILES + "/f" + i % FILES));
+        }
+        return files;
+    }
+}
