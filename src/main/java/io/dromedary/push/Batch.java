@@ -28,6 +28,7 @@ public final class Batch {
     private boolean absorbed;
     private long bytesSent;
     private boolean redelivery;
+    private RsyncException partial;
 
     public void merge(ChangeSet more) {
         changes.merge(more);
@@ -115,6 +116,19 @@ public final class Batch {
 
     Set<String> linked() {
         return linked;
+    }
+
+    void partial(RsyncException failure) {
+        if (partial == null) {
+            partial = failure;
+        }
+    }
+
+    /** Why some of its paths did not go through, told once; null if all did. */
+    RsyncException takePartial() {
+        RsyncException taken = partial;
+        partial = null;
+        return taken;
     }
 
     void sent(long bytes) {

@@ -624,6 +624,22 @@ public final class RsyncCalls {
         }
     }
 
+    /** Notes that a call of the batch has not got all of its paths through. */
+    public void remember(Exchange exchange) {
+        RsyncException partial = (RsyncException)
+                RsyncException.in(exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, Exception.class));
+        exchange.getProperty("batch", Batch.class).partial(partial);
+    }
+
+    /** Once all calls are through: throws what the first of them said that got not all through. */
+    public void failIfPartial(Exchange exchange) {
+        Batch batch = exchange.getProperty("batch", Batch.class);
+        RsyncException partial = batch == null ? null : batch.takePartial();
+        if (partial != null) {
+            throw partial;
+        }
+    }
+
     /** Adds rsync's "Total bytes sent" to the batch's account. */
     public void account(Exchange exchange) {
         String statistics = exchange.getMessage().getBody(String.class);

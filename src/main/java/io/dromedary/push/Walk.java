@@ -1,6 +1,7 @@
 package io.dromedary.push;
 
 import io.dromedary.change.Excludes;
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.LibC;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
@@ -67,7 +68,7 @@ final class Walk {
     private void list(String directory) {
         boolean is;
         try {
-            is = LibC.list(root + "/" + directory, (name, isDirectory) -> {
+            is = Entries.list(root + "/" + directory, (name, isDirectory) -> {
                 String path = directory + "/" + name;
                 if (!excludes.matches(path, isDirectory)) {
                     waiting.addLast(isDirectory ? path + "/" : path);
@@ -84,7 +85,7 @@ final class Walk {
 
     private static Stat stat(String absolutePath) {
         try {
-            return LibC.lstat(absolutePath);
+            return Entries.lstat(absolutePath);
         } catch (PosixException e) {
             return null;
         }
