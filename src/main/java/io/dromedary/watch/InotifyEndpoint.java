@@ -55,7 +55,8 @@ public class InotifyEndpoint extends DefaultEndpoint {
     @UriParam(
             defaultValue = "4",
             description = "For how many milliseconds after an event to wait for more that belong to it. While more keep"
-                    + " coming the exchange leaves after four times as long.")
+                    + " coming the exchange leaves after four times as long; a file that was written after a while of"
+                    + " nothing leaves after 1 ms.")
     private int linger = 4;
 
     private boolean wasWatched;
