@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What a running one tells and how it is steered: by HTTP and by the commands, with real daemons as remotes. */
 class StatusIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofMinutes(3);
     private static final Duration SOON = Duration.ofSeconds(30);
     private static final String TOKEN = "open sesame";
 
@@ -266,6 +266,10 @@ class StatusIT {
             dromedary.awaitLine("down: .*live", START);
             assertThat(json("GET", "/observe/health/ready").get("status").asText())
                     .isEqualTo("UP");
+            assertThat(json("GET", "/observe/health/live").get("checks"))
+                    .as("the watches are asked for")
+                    .extracting(check -> check.get("name").asText())
+                    .contains("alive");
             daemon.stop();
             Files.writeString(source.resolve("while down"), "x");
             awaitState("down", "down");
