@@ -305,8 +305,9 @@ public final class RsyncCalls {
         for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
             List<String> paths = new ArrayList<>();
             walk.go(maxPaths, paths);
-            paths.replaceAll(path ->
-                    path.equals(rename.to()) ? "" : path.substring(rename.to().length() + 1));
+            // Listed, it would bring along all that is directly in it; so it comes as what is above these.
+            paths.remove(rename.to());
+            paths.replaceAll(path -> path.substring(rename.to().length() + 1));
             calls.add(renamed(remote, rename, paths));
         }
         return walk.isDone();
