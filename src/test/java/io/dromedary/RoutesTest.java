@@ -258,6 +258,22 @@ class RoutesTest {
     }
 
     /** So that a route written for one of them works with the other. */
+    /** Camel's component would take them for itself, and the template get its default whatever a user writes. */
+    @Test
+    void noParameterHasTheNameOfAnOptionOfCamelsKameletComponent() throws IOException {
+        Set<String> taken;
+        try (InputStream in =
+                RoutesTest.class.getResourceAsStream("/META-INF/org/apache/camel/component/kamelet/kamelet.json")) {
+            taken = names(new ObjectMapper().readTree(in).path("properties"));
+        }
+        assertThat(taken).contains("timeout");
+        for (Path file : kamelets()) {
+            assertThat(names(read(file).at("/spec/definition/properties")))
+                    .as(file.toString())
+                    .doesNotContainAnyElementsOf(taken);
+        }
+    }
+
     @Test
     void bothWatchKameletsDeclareTheSame() throws IOException {
         JsonNode inotify = read(RESOURCES.resolve("kamelets/watch.kamelet.yaml"));

@@ -145,7 +145,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             return;
         }
         burst.settle(System.nanoTime());
-        send();
+        send(true);
         synchronized (drains) {
             drainsDone = asked;
             drains.notifyAll();
@@ -252,6 +252,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
                     LibC.awaitReadable(wake, -1, 1000);
                 }
             }
+            // what waits only for the end of a temporary file must not be lost
+            send(true);
         } finally {
             alive = false;
         }
@@ -261,7 +263,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         long now = System.nanoTime();
         long next = tree == null ? findRoot(now) : keepUp(now);
         burst.settle(now);
-        send();
+        send(false);
         if (stopping) {
             return;
         }
@@ -454,10 +456,11 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
     }
 
-    private void send() {
+    /** @param all what waits for the end of a temporary file too */
+    private void send(boolean all) {
         int count = events;
         events = 0;
-        ChangeSet changes = burst.take();
+        ChangeSet changes = burst.take(System.nanoTime(), all);
         if (changes.isEmpty()) {
             return;
         }
