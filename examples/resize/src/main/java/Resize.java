@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import org.apache.camel.LoggingLevel;
 import org.apache.camel.builder.RouteBuilder;
 import org.apache.camel.main.Main;
 
@@ -26,7 +27,10 @@ public final class Resize extends RouteBuilder {
 
     @Override
     public void configure() {
-        errorHandler(defaultErrorHandler().maximumRedeliveries(-1).redeliveryDelay(5000));
+        errorHandler(defaultErrorHandler()
+                .maximumRedeliveries(-1)
+                .redeliveryDelay(5000)
+                .retryAttemptedLogLevel(LoggingLevel.WARN));
         Path originals = Path.of(setting("originals"));
         Path smaller = Path.of(setting("smaller"));
         int pixels = Integer.parseInt(setting("pixels"));
@@ -80,6 +84,7 @@ public final class Resize extends RouteBuilder {
             } else {
                 if (Files.isDirectory(to, LinkOption.NOFOLLOW_LINKS)) {
                     names(to).forEach(name -> bring(from.resolve(name), to.resolve(name), true, pixels));
+                    Files.delete(to);
                 }
                 if (!Files.exists(from, LinkOption.NOFOLLOW_LINKS)) {
                     Files.deleteIfExists(to);

@@ -141,9 +141,10 @@ class KarafIT {
             daemon.stop();
             Files.writeString(source.resolve("live"), "4 at last");
             await().atMost(SOON).untilAsserted(() -> assertThat(karaf.shell("dromedary:failed list"))
-                    .contains("live"));
+                    .contains("www-copy"));
             daemon.start();
-            assertThat(karaf.shell("dromedary:failed retry")).contains("are tried again");
+            await().atMost(SOON).untilAsserted(() -> assertThat(karaf.shell("dromedary:failed retry"))
+                    .contains("are tried again"));
             awaitText(copy.resolve("live"), "4 at last");
             await().atMost(SOON).untilAsserted(() -> assertThat(
                             karaf.shell("dromedary:flush; dromedary:status; dromedary:sync www; dromedary:failed"))
