@@ -93,7 +93,7 @@ public final class ShellCommands {
             Map<String, Object> headers = new HashMap<>();
             headers.put("mirror", mirror);
             headers.put("remote", remote);
-            send("direct:dromedary-full-sync", headers);
+            send("direct:full-sync", headers);
             say(List.of("full sync started: " + answer.get("remotes")));
             return null;
         }
