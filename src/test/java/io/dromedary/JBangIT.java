@@ -5,13 +5,12 @@ import static org.awaitility.Awaitility.await;
 
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.DromedaryProcess;
+import io.dromedary.testbed.MavenBuild;
 import io.dromedary.testbed.RsyncDaemon;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -32,6 +31,7 @@ class JBangIT {
         Files.writeString(
                 directory.resolve("application.properties"),
                 "dromedary.state-dir=" + directory.resolve("state") + "\ndromedary.exclude=*.tmp\n");
+        MavenBuild maven = new MavenBuild(directory);
         Path classpath = directory.resolve("classpath");
         Command resolved = Command.run(
                 "mvn",
@@ -64,14 +64,15 @@ class JBangIT {
                             .formatted(source, daemon.url("copy")));
             Process camel = new ProcessBuilder(
                             Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                            maven.localRepository(),
                             "-cp",
                             Files.readString(classpath),
                             PROJECT.resolve("src/test/jbang/Camel.java").toString(),
                             "run",
                             "routes/www.camel.yaml",
                             "application.properties",
-                            "--dep=io.dromedary:dromedary:" + repository(),
-                            "--repos=" + directory.resolve("repository").toUri())
+                            "--dep=io.dromedary:dromedary:" + maven.version(),
+                            "--repos=" + String.join(",", maven.repositories()))
                     .directory(directory.toFile())
                     .redirectErrorStream(true)
                     .redirectOutput(log.toFile())
@@ -93,21 +94,6 @@ class JBangIT {
                     camel.destroyForcibly();
                 }
             }
-        }
-    }
-
-    /** Puts our jar where a release would be, and tells its version. */
-    private String repository() throws IOException {
-        try (Stream<Path> files = Files.list(PROJECT.resolve("target"))) {
-            Path jar = files.filter(file -> file.getFileName().toString().matches("dromedary-[0-9.]+\\.jar"))
-                    .findAny()
-                    .orElseThrow();
-            String name = jar.getFileName().toString().replaceFirst("\\.jar$", "");
-            String version = name.replaceFirst("^dromedary-", "");
-            Path place = Files.createDirectories(directory.resolve("repository/io/dromedary/dromedary/" + version));
-            Files.copy(jar, place.resolve(jar.getFileName()));
-            Files.copy(PROJECT.resolve("pom.xml"), place.resolve(name + ".pom"));
-            return version;
         }
     }
 }

@@ -3,6 +3,7 @@ package io.dromedary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.dromedary.testbed.Command;
 import io.dromedary.testbed.Configuration;
 import io.dromedary.testbed.DromedaryProcess;
 import io.dromedary.testbed.RsyncDaemon;
@@ -12,10 +13,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
@@ -23,15 +27,17 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a remote that is down, refusing or silent, costs the others in time, the machine in processes, the log in lines. */
+/**
+ * What a remote that is down, silent, full or refusing in any way, costs the others in time, the machine in processes, the
+ * log in lines.
+ */
 class LatencyIT {
     private static final Duration START = Duration.ofSeconds(60);
     private static final Duration SOON = Duration.ofSeconds(60);
     /** A machine that others use too may spoil a comparison; what is really in the way spoils every one. */
     private static final int COMPARISONS = 4;
 
-    private static final int ROUNDS = 3;
-    private static final int SAMPLES = 40;
+    private static final int SAMPLES = 50;
     private static final long BACKOFF = 1;
     private static final long MAX_BACKOFF = 4;
 
@@ -40,6 +46,10 @@ class LatencyIT {
 
     private final List<RsyncDaemon> daemons = new ArrayList<>();
     private final List<Path> well = new ArrayList<>();
+    /** The sick one's, a small one; its copy is on it. */
+    private Path disk;
+
+    private boolean canFill;
     private Path sick;
     private Path source;
     private Path starts;
@@ -57,8 +67,12 @@ class LatencyIT {
         configuration = new Configuration(directory, source)
                 .set("rsync.command=" + rsync, "rsync.timeout=5")
                 .set("retry.backoff=" + BACKOFF + "s", "retry.max-backoff=" + MAX_BACKOFF + "s");
+        disk = Files.createDirectory(directory.resolve("disk"));
+        canFill = Command.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk.toString())
+                        .exitCode()
+                == 0;
         for (String id : List.of("one", "sick", "two")) {
-            Path copy = Files.createDirectory(directory.resolve(id));
+            Path copy = Files.createDirectory((id.equals("sick") ? disk : directory).resolve(id));
             RsyncDaemon daemon = new RsyncDaemon()
                     .global("socket options = TCP_NODELAY")
                     .module("m", copy)
@@ -76,6 +90,61 @@ class LatencyIT {
     @AfterEach
     void close() {
         daemons.forEach(RsyncDaemon::close);
+        if (canFill) {
+            Command.run("umount", "-l", disk.toString());
+        }
+    }
+
+    /** Something that is wrong with the sick one, and is right again. */
+    private interface Fault {
+        void set(boolean wrong) throws IOException;
+    }
+
+    private Map<String, Fault> faults() throws IOException {
+        Path secrets = Files.writeString(directory.resolve("secrets"), System.getProperty("user.name") + ":another");
+        Files.setPosixFilePermissions(secrets, PosixFilePermissions.fromString("rw-------"));
+        Map<String, Fault> faults = new LinkedHashMap<>();
+        faults.put("stopped", wrong -> {
+            if (wrong) {
+                sickDaemon().stop();
+            } else {
+                sickDaemon().start();
+            }
+        });
+        faults.put("silent", wrong -> {
+            if (wrong) {
+                sickDaemon().suspend();
+            } else {
+                sickDaemon().resume();
+            }
+        });
+        faults.put("denied", module("hosts deny = *"));
+        faults.put("read only", module("read only = yes"));
+        faults.put("another password", module("auth users = *", "secrets file = " + secrets));
+        faults.put(
+                "module gone",
+                wrong -> reconfigured(
+                        wrong ? sickDaemon().withoutModule("m") : sickDaemon().module("m", sick)));
+        if (canFill) {
+            faults.put("disk full", wrong -> {
+                Path filler = disk.resolve("filler");
+                if (wrong) {
+                    Command.run("dd", "if=/dev/zero", "of=" + filler, "bs=64k");
+                } else {
+                    Files.delete(filler);
+                }
+            });
+        }
+        return faults;
+    }
+
+    private Fault module(String... lines) {
+        return wrong -> reconfigured(sickDaemon().module("m", sick, wrong ? lines : new String[0]));
+    }
+
+    private static void reconfigured(RsyncDaemon daemon) {
+        daemon.stop();
+        daemon.start();
     }
 
     private RsyncDaemon sickDaemon() {
@@ -113,21 +182,19 @@ class LatencyIT {
     private double comparison() throws Exception {
         List<Long> without = new ArrayList<>();
         List<Long> with = new ArrayList<>();
-        for (int round = 0; round < ROUNDS; round++) {
+        StringBuilder each = new StringBuilder();
+        for (Map.Entry<String, Fault> fault : faults().entrySet()) {
             without.addAll(phase(SAMPLES));
-            sickDaemon().stop();
-            with.addAll(outage());
-            sickDaemon().start();
+            fault.getValue().set(true);
+            List<Long> latencies = outage();
+            fault.getValue().set(false);
             awaitHealed();
-            without.addAll(phase(SAMPLES));
-            sickDaemon().suspend();
-            with.addAll(outage());
-            sickDaemon().resume();
-            awaitHealed();
+            with.addAll(latencies);
+            each.append(String.format(", %s %.1f", fault.getKey(), quantile(latencies, 0.5)));
         }
         System.out.printf(
-                "p50 and p99 in ms without a fault: %.1f %.1f, with: %.1f %.1f%n",
-                quantile(without, 0.5), quantile(without, 0.99), quantile(with, 0.5), quantile(with, 0.99));
+                "p50 and p99 in ms without a fault: %.1f %.1f, with: %.1f %.1f; p50 of each%s%n",
+                quantile(without, 0.5), quantile(without, 0.99), quantile(with, 0.5), quantile(with, 0.99), each);
         return quantile(with, 0.99) / quantile(without, 0.99);
     }
 

@@ -12,6 +12,7 @@ import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.SshDaemon;
 import io.dromedary.testbed.Trees;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -358,13 +359,15 @@ class MirrorIT {
         }
     }
 
+    /** That it is one push wherever the watch thinks that the save is over, BurstTest says. */
     @Test
-    void editorsSaveIsMostlyOnePush() throws IOException {
+    void anEditorsSaveIsOnePushAndItsTemporaryFilesAreNeverSent() throws IOException {
         Path copy = target("copy");
         write("notes", "first");
         RawFiles files = new RawFiles(source);
-        int saves = 12;
-        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+        try (RsyncDaemon daemon = new RsyncDaemon()
+                        .module("m", copy, "transfer logging = yes", "log format = took <%n>")
+                        .start();
                 DromedaryProcess dromedary = DromedaryProcess.start(
                         directory,
                         Map.of("DROMEDARY_LOG", "DEBUG"),
@@ -378,32 +381,52 @@ class MirrorIT {
             write("first", "");
             Files.delete(source.resolve("first"));
             Trees.awaitEqual(source, copy, SOON);
-            long before = pushes(dromedary);
-            for (int i = 0; i < saves; i++) {
+            // On a loaded machine everybody may stop in mid-save for any time: what counts are saves in which nobody
+            // does.
+            boolean calm = true;
+            int onePush = 0;
+            for (int i = 0; onePush < 3; i++) {
+                assertThat(i).as("saves, of which are one push: " + onePush).isLessThan(30);
+                int before = listed(dromedary).size();
+                long started = System.nanoTime();
                 byte[] text = ("saved " + i).getBytes(StandardCharsets.UTF_8);
-                // What vim does: a probe, the old text set aside, the new one written, the old one removed.
+                // What vim does, on a slow disk: a probe, the old text set aside, the new one written, the old one
+                // removed.
                 files.write("4913", new byte[0]);
                 files.unlink("4913");
                 files.rename("notes", "notes~");
-                files.write("notes", text);
+                try (OutputStream notes = Files.newOutputStream(source.resolve("notes"))) {
+                    notes.write(text);
+                    await().pollDelay(Duration.ofMillis(100)).until(() -> true);
+                }
                 files.chmod("notes", 0644);
                 files.unlink("notes~");
+                calm &= System.nanoTime() - started < Duration.ofMillis(400).toNanos();
                 await().atMost(SOON)
                         .untilAsserted(() -> assertThat(copy.resolve("notes")).hasBinaryContent(text));
                 Trees.awaitEqual(source, copy, SOON);
+                // What has waited for a temporary file's end has left by then.
+                await().pollDelay(Duration.ofMillis(1200)).until(() -> true);
+                await().atMost(SOON).untilAsserted(() -> assertThat(pending()).isEmpty());
+                List<String> paths = listed(dromedary);
+                if (paths.stream().skip(before).sorted().toList().equals(List.of("4913", "notes", "notes~"))) {
+                    onePush++;
+                }
+                if (calm) {
+                    assertThat(daemon.log()).contains("took <notes>").doesNotContain("took <notes~>", "took <4913>");
+                }
             }
-            await().atMost(SOON).untilAsserted(() -> assertThat(pending()).isEmpty());
-            // A machine under load may stop this test in mid-save for longer than the watch lingers.
-            assertThat(pushes(dromedary) - before).isBetween((long) saves, saves * 3L / 2);
         }
     }
 
-    private static long pushes(DromedaryProcess dromedary) {
+    /** The paths of all pushes so far. */
+    private static List<String> listed(DromedaryProcess dromedary) {
         return dromedary
                 .output()
                 .lines()
-                .filter(line -> line.contains("changes, "))
-                .count();
+                .filter(line -> line.contains(" DEBUG ") && line.contains(": --no-r "))
+                .map(line -> line.substring(line.lastIndexOf(' ') + 1))
+                .toList();
     }
 
     @Test

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import io.dromedary.testbed.Api;
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.Configuration;
 import io.dromedary.testbed.DromedaryProcess;
@@ -32,11 +34,13 @@ class OverflowIT {
     private Path source;
     private Path copy;
     private Configuration configuration;
+    private Api api;
 
     @BeforeEach
     void directories() throws IOException {
         source = Files.createDirectory(directory.resolve("source"));
         copy = Files.createDirectory(directory.resolve("copy"));
+        api = new Api();
         for (int i = 0; i < 50; i++) {
             Files.createDirectory(source.resolve("d" + i));
         }
@@ -61,35 +65,39 @@ class OverflowIT {
                 .pollInterval(Duration.ofMillis(500))
                 .untilAsserted(() -> assertThat(configuration.owed("r")).isEmpty());
         Trees.awaitEqual(source, copy, SOON);
+        assertThat(status().get("overflows").asLong()).isPositive();
+        // No loop: what was owed is through, and neither overflows nor pushes come of it.
+        await().atMost(SOON)
+                .during(Duration.ofSeconds(2))
+                .until(
+                        () -> status().get("overflows").asText() + " "
+                                + status().at("/remotes/0/pushes").asText(),
+                        new Unchanged()::still);
         dromedary.awaitLine("kernel's event queue for .* was full", START);
-        // No loop: what was owed is through, and no more pushes come of it.
-        await().atMost(SOON).during(Duration.ofSeconds(1)).until(() -> pushes(dromedary), new Unchanged()::still);
         assertThat(dromedary.output().lines().filter(line -> line.contains("was full")))
                 .hasSizeLessThanOrEqualTo(3);
         assertThat(dromedary.output()).doesNotContain("ERROR").doesNotContain("is gone");
     }
 
-    /** True as long as the number it is shown stays what it was. */
+    /** True as long as the text it is shown stays what it was. */
     private static final class Unchanged {
-        private long last = -1;
+        private String last = "";
 
-        boolean still(long number) {
-            boolean same = number == last;
-            last = number;
+        boolean still(String text) {
+            boolean same = text.equals(last);
+            last = text;
             return same;
         }
     }
 
-    private static long pushes(DromedaryProcess dromedary) {
-        return dromedary
-                .output()
-                .lines()
-                .filter(line -> line.contains("bytes sent"))
-                .count();
+    private JsonNode status() {
+        return api.get("/api/status").at("/mirrors/0");
     }
 
     private DromedaryProcess run(RsyncDaemon daemon) {
-        configuration = new Configuration(directory, source).remote("r", daemon.url("m"));
+        configuration = new Configuration(directory, source)
+                .remote("r", daemon.url("m"))
+                .set(api.setting());
         return configuration.run(Map.of("DROMEDARY_LOG", "DEBUG"));
     }
 

@@ -1,5 +1,6 @@
 package io.dromedary;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -12,13 +13,14 @@ import io.dromedary.testbed.Trees;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
-import java.util.Map;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -29,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Changes that come faster than anybody can look, and what is no plain file; each test in a directory of its own. */
 class RacesIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(120);
 
     @TempDir
@@ -51,11 +53,13 @@ class RacesIT {
         source = Files.createDirectory(directory.resolve("source"));
         copy = Files.createDirectory(directory.resolve("copy"));
         plainCopy = Files.createDirectory(directory.resolve("plain"));
-        daemon = new RsyncDaemon().module("m", copy).start();
+        daemon = new RsyncDaemon()
+                .module("m", copy, "transfer logging = yes", "log format = received %l %f")
+                .start();
         dromedary = new Configuration(directory, source)
                 .remote("daemon", daemon.url("m"))
                 .remote("local", plainCopy.toString(), "args: -a --no-D")
-                .run(Map.of("DROMEDARY_LOG", "DEBUG"));
+                .run();
         dromedary.awaitLine("daemon: .*live", START);
         dromedary.awaitLine("local: .*live", START);
     }
@@ -111,6 +115,45 @@ class RacesIT {
         shell("tar -xf '" + archive + "'");
         awaitEqual();
         assertThat(original(here).resolve("p19/d1999/f9")).hasContent("1999 9");
+    }
+
+    private static final Pattern SENT = Pattern.compile("(daemon|local): \\d+ changes, (\\d+) bytes sent");
+
+    private static long sent() {
+        return SENT.matcher(dromedary.output())
+                .results()
+                .mapToLong(push -> Long.parseLong(push.group(2)))
+                .sum();
+    }
+
+    @Test
+    void whatIsRenamedIsNotSent() throws IOException {
+        shell("mkdir a b && for i in 1 2 3 4 5; do head -c 2000000 /dev/urandom >a/$i; done");
+        awaitEqual();
+        // Once more, for what came while that was sent.
+        shell("echo >b/new");
+        awaitEqual();
+        long before = sent();
+        shell("mv a b/a");
+        awaitEqual();
+        shell("mv b/a/1 b/1");
+        awaitEqual();
+        shell("mv b c");
+        awaitEqual();
+        assertThat(sent() - before).isLessThan(2 * 10_000_000 / 100);
+    }
+
+    @Test
+    void treesAreRenamedCopiedAndReplaced() throws IOException {
+        shell("mkdir a b && for i in 1 2 3; do head -c 2000000 /dev/urandom >a/$i; done; cp -r a b/x");
+        awaitEqual();
+        shell("mv a c; cp -a c a; chmod -R go-rwx a");
+        shell("for i in 1 2 3 4 5; do mv c d; mv a c; cp -a d a; chmod -R 7${i}0 a; mv d/1 c/4; rm -r d; done");
+        awaitEqual();
+        shell("mv a t; mv c a; mv t c; mv b/x d; ln -s d b/x; mv b e; mkdir b; mv e/x b; mv d e/d; ln -s e d");
+        awaitEqual();
+        shell("chmod -R u=rwX,go= a; chmod -R u=rwX,go=r c; mv a/1 c/9; cp -p c/9 a/1; chmod 604 a/1");
+        awaitEqual();
     }
 
     @Test
@@ -187,13 +230,11 @@ class RacesIT {
 
     @Test
     void fileThatIsLongOpenForWritingArrivesOnceAndWhole() throws Exception {
-        // A new directory is sent with all that is in it, whether that is complete or not.
-        awaitEqual();
         Path file = here.resolve("long");
         Path arrived = original(file);
         try (FileOutputStream writer = new FileOutputStream(file.toFile())) {
             for (int i = 0; i < 10; i++) {
-                writer.write(("part " + i + "\n").getBytes(StandardCharsets.US_ASCII));
+                writer.write(("part " + i + "\n").getBytes(US_ASCII));
                 // What happens beside it takes nothing of it along.
                 Path beside = Files.writeString(here.resolve("beside" + i), "text");
                 await().atMost(SOON)
@@ -203,9 +244,55 @@ class RacesIT {
             }
         }
         awaitEqual();
-        assertThat(dromedary.output().lines().filter(line -> line.contains("daemon: ") && line.endsWith("/long")))
-                .as("sent once")
-                .hasSize(1);
+        assertThat(received("long")).containsExactly("70 long");
+    }
+
+    @Test
+    void fileThatIsBeingWrittenInANewDirectoryArrivesOnceAndWhole() throws Exception {
+        Path made = Files.createDirectory(here.resolve("made"));
+        Path outside =
+                Files.createDirectories(directory.resolve("outside/below")).getParent();
+        // One in a directory that is made, one in a directory that comes from elsewhere with all it holds.
+        try (FileOutputStream first = new FileOutputStream(made.resolve("long").toFile());
+                FileOutputStream second =
+                        new FileOutputStream(outside.resolve("below/long").toFile())) {
+            Path moved = Files.move(outside, here.resolve("moved")).resolve("below");
+            for (int i = 0; i < 10; i++) {
+                for (Path there : List.of(made, moved)) {
+                    (there.equals(made) ? first : second).write(("part " + i + "\n").getBytes(US_ASCII));
+                    Path beside =
+                            Files.createDirectory(there.resolve("new" + i)).resolve("beside");
+                    Files.writeString(beside, "text");
+                    await().atMost(SOON)
+                            .pollInterval(Duration.ofMillis(20))
+                            .untilAsserted(() -> assertThat(original(beside)).hasContent("text"));
+                    assertThat(original(there.resolve("long"))).doesNotExist();
+                }
+            }
+        }
+        awaitEqual();
+        assertThat(received("/long")).containsExactlyInAnyOrder("70 made/long", "70 moved/below/long");
+    }
+
+    @Test
+    void filesInNewDirectoriesThatAreClosedAtAnyMomentArriveOnceAndWhole() {
+        // Somewhere between a look at the directory and its push the writer is through, whatever the machine's speed.
+        shell("for i in $(seq 200); do mkdir -p d$i/e; "
+                + "(printf first; sleep 0.0$((i%20+10)); printf second) >d$i/e/f & "
+                + "[ $((i%20)) != 0 ] || wait; done; wait");
+        awaitEqual();
+        assertThat(received("/f")).hasSize(200).allMatch(line -> line.startsWith("11 "));
+    }
+
+    /** What the daemon has received in this test's directory with such an ending, each with its length. */
+    private List<String> received(String ending) {
+        Pattern line = Pattern.compile("received (\\d+) \\S*" + here.getFileName() + "/(\\S*" + ending + ")$");
+        return daemon.log()
+                .lines()
+                .map(line::matcher)
+                .filter(Matcher::find)
+                .map(found -> found.group(1) + " " + found.group(2))
+                .toList();
     }
 
     @Test

@@ -42,8 +42,7 @@ class RoutesTest {
     private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{([^{}]+)}}");
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
 
-    /** Our own component and the Kamelets: the catalogue knows Camel's components only. */
-    private static final Set<String> OURS = Set.of("inotify", "kamelet");
+    private static final Path COMPONENT = Path.of("src/generated/resources/META-INF");
 
     private static JsonSchema schema;
 
@@ -170,6 +169,14 @@ class RoutesTest {
                         .path("camel.apache.org/kamelet.type")
                         .asText())
                 .isIn("source", "sink", "action");
+        for (String annotation : new String[] {"provider", "kamelet.group", "kamelet.icon"}) {
+            assertThat(kamelet.path("metadata")
+                            .path("annotations")
+                            .path("camel.apache.org/" + annotation)
+                            .asText())
+                    .as(annotation)
+                    .isNotBlank();
+        }
         JsonNode definition = kamelet.path("spec").path("definition");
         assertThat(definition.path("title").asText()).isNotBlank();
         assertThat(definition.path("description").asText()).isNotBlank();
@@ -251,6 +258,22 @@ class RoutesTest {
     }
 
     /** So that a route written for one of them works with the other. */
+    /** Camel's component would take them for itself, and the template get its default whatever a user writes. */
+    @Test
+    void noParameterHasTheNameOfAnOptionOfCamelsKameletComponent() throws IOException {
+        Set<String> taken;
+        try (InputStream in =
+                RoutesTest.class.getResourceAsStream("/META-INF/org/apache/camel/component/kamelet/kamelet.json")) {
+            taken = names(new ObjectMapper().readTree(in).path("properties"));
+        }
+        assertThat(taken).contains("timeout");
+        for (Path file : kamelets()) {
+            assertThat(names(read(file).at("/spec/definition/properties")))
+                    .as(file.toString())
+                    .doesNotContainAnyElementsOf(taken);
+        }
+    }
+
     @Test
     void bothWatchKameletsDeclareTheSame() throws IOException {
         JsonNode inotify = read(RESOURCES.resolve("kamelets/watch.kamelet.yaml"));
@@ -328,6 +351,12 @@ class RoutesTest {
     void endpointsAreValidByCamelsCatalogue() throws IOException {
         DefaultCamelCatalog catalog = new DefaultCamelCatalog();
         catalog.setSuggestionStrategy(null);
+        catalog.addComponent(
+                "inotify",
+                "io.dromedary.watch.InotifyComponent",
+                Files.readString(COMPONENT.resolve("io/dromedary/watch/inotify.json")));
+        assertThat(catalog.validateEndpointProperties("inotify:/x?lingr=1").isSuccess())
+                .isFalse();
         assertThat(catalog.validateEndpointProperties("quartz:x?corn=1").isSuccess())
                 .isFalse();
         List<String> checked = new ArrayList<>();
@@ -335,7 +364,7 @@ class RoutesTest {
             for (Path file : files(suffix, RESOURCES.toString(), "routes", "examples")) {
                 visit(read(file), node -> {
                     for (String uri : uris(node)) {
-                        if (!OURS.contains(uri.split("[:?]")[0])) {
+                        if (!uri.startsWith("kamelet:")) {
                             EndpointValidationResult result = catalog.validateEndpointProperties(uri);
                             assertThat(result.summaryErrorMessage(true))
                                     .as(file + ": " + uri)
@@ -347,7 +376,27 @@ class RoutesTest {
                 });
             }
         }
-        assertThat(checked).contains("direct", "exec", "file-watch", "quartz", "timer");
+        assertThat(checked).contains("direct", "exec", "file-watch", "inotify", "quartz", "timer");
+    }
+
+    /** How catalogues find a component that is not Camel's own. */
+    @Test
+    void theJarTellsOfItsComponent() throws IOException {
+        Properties told = new Properties();
+        try (InputStream in =
+                Files.newInputStream(COMPONENT.resolve("services/org/apache/camel/component.properties"))) {
+            told.load(in);
+        }
+        JsonNode component = new ObjectMapper()
+                .readTree(Files.readString(COMPONENT.resolve("io/dromedary/watch/inotify.json")))
+                .path("component");
+        assertThat(told.getProperty("components"))
+                .isEqualTo(component.path("name").asText());
+        for (String key : new String[] {"groupId", "artifactId", "version"}) {
+            assertThat(told.getProperty(key))
+                    .as(key)
+                    .isEqualTo(component.path(key).asText());
+        }
     }
 
     /** The endpoints an object names, each as one URI; its placeholders are kept. */
@@ -359,7 +408,8 @@ class RoutesTest {
             JsonNode parameters = node.path("parameters");
             for (String name : names(parameters)) {
                 if (name.equals("path") && !uri.contains(":")) {
-                    // file-watch takes its one path as a parameter too; the catalogue wants it in its place.
+                    // file-watch and inotify take their one path as a parameter too; the catalogue wants it in its
+                    // place.
                     uri += ":" + parameters.path(name).asText();
                 } else {
                     options.add(name + "=" + parameters.path(name).asText().replace("&", "%26"));

@@ -11,9 +11,11 @@ import io.dromedary.testbed.Signals;
 import io.dromedary.testbed.SshDaemon;
 import io.dromedary.testbed.Trees;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -39,6 +41,7 @@ import java.util.stream.Stream;
 final class Soak implements AutoCloseable {
     private static final Duration START = Duration.ofSeconds(90);
     private static final Duration END = Duration.ofMinutes(5);
+    private static final Path QUEUE = Path.of("/proc/sys/fs/inotify/max_queued_events");
     private static final Pattern USED = Pattern.compile("\\bused (\\d+)K");
     /** Beside what a push under way takes. */
     private static final long MORE_HEAP = 16 << 10;
@@ -120,14 +123,20 @@ final class Soak implements AutoCloseable {
                     this::daemonHangs,
                     this::moduleIsReadOnly,
                     this::moduleIsGone,
+                    this::passwordIsAnother,
+                    this::hostIsDenied,
                     this::diskIsFull,
                     this::sshdStops,
                     this::rsyncIsKilled,
                     this::rsyncIsStopped,
                     this::programIsStopped,
-                    this::sourceIsAway);
+                    this::sourceIsAway,
+                    this::writerTakesLong);
             List<Fault> all = new ArrayList<>(atRemotes);
-            all.addAll(List.of(this::programIsKilled, this::programIsEnded));
+            all.addAll(List.of(this::programIsKilled, this::programIsEnded, this::programIsStartedTwice));
+            if (length.toMinutes() > 0) {
+                all.add(this::queueOverflows);
+            }
             faults(all, length.dividedBy(2));
             Usage before = usage();
             faults(atRemotes, length.dividedBy(2));
@@ -156,6 +165,12 @@ final class Soak implements AutoCloseable {
     private void start() {
         dromedary = configuration.run();
         dromedary.awaitLine("watching", START);
+    }
+
+    /** One read gives all and a second nothing: Java's own methods would read the first digit. */
+    private static int queue() {
+        byte[] text = Command.run("cat", QUEUE.toString()).output();
+        return Integer.parseInt(new String(text, StandardCharsets.US_ASCII).strip());
     }
 
     private void churn() {
@@ -222,6 +237,20 @@ final class Soak implements AutoCloseable {
         reconfigured(daemons.get(0), daemon -> daemon.withoutModule("m"));
     }
 
+    private void passwordIsAnother() throws IOException {
+        count("another password");
+        Path secrets = Files.writeString(directory.resolve("secrets"), System.getProperty("user.name") + ":another");
+        Files.setPosixFilePermissions(secrets, PosixFilePermissions.fromString("rw-------"));
+        reconfigured(
+                daemons.get(0),
+                daemon -> daemon.module("m", copies.get("web"), "auth users = *", "secrets file = " + secrets));
+    }
+
+    private void hostIsDenied() {
+        count("host denied");
+        reconfigured(daemons.get(0), daemon -> daemon.module("m", copies.get("web"), "hosts deny = *"));
+    }
+
     private void reconfigured(RsyncDaemon daemon, java.util.function.Consumer<RsyncDaemon> change) {
         daemon.stop();
         change.accept(daemon);
@@ -278,6 +307,20 @@ final class Soak implements AutoCloseable {
         Signals.resume(dromedary.pid());
     }
 
+    private void queueOverflows() throws IOException {
+        count("queue overflowed");
+        Path many = Files.createDirectories(source.resolve("many"));
+        Signals.stop(dromedary.pid());
+        try {
+            int queue = queue();
+            for (int i = 0; i < queue; i++) {
+                Files.writeString(many.resolve("f" + i % 500), "file " + i);
+            }
+        } finally {
+            Signals.resume(dromedary.pid());
+        }
+    }
+
     private void sourceIsAway() throws IOException {
         count("source away");
         Path away = directory.resolve("away");
@@ -293,6 +336,29 @@ final class Soak implements AutoCloseable {
             Files.move(away, source);
         } finally {
             quiet.unlock();
+        }
+    }
+
+    /** In a new directory, which goes without the file until that is closed. */
+    private void writerTakesLong() throws IOException {
+        count("long writer");
+        Path file = Files.createDirectory(source.resolve("long" + happened.get("long writer")))
+                .resolve("file");
+        try (OutputStream out = Files.newOutputStream(file)) {
+            out.write(1);
+            pause(1500);
+            out.write(2);
+        }
+    }
+
+    private void programIsStartedTwice() {
+        count("program started twice");
+        try (DromedaryProcess second = configuration.run()) {
+            int exitCode = second.exitCode(START);
+            if (exitCode != 2) {
+                throw new AssertionError(
+                        "a second one was not refused, exit code " + exitCode + ":\n" + second.output());
+            }
         }
     }
 

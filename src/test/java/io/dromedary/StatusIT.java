@@ -18,20 +18,24 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a running one tells and how it is steered: by HTTP and by the commands, with real daemons as remotes. */
 class StatusIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofMinutes(3);
     private static final Duration SOON = Duration.ofSeconds(30);
     private static final String TOKEN = "open sesame";
 
@@ -164,6 +168,94 @@ class StatusIT {
         }
     }
 
+    /** It cannot be asked how far it is, and an event of it may be late; those of a tree in place of the old are for sure. */
+    @Test
+    void aFlushIsExactWithFileWatchToo() throws IOException {
+        Path copy = target("copy");
+        try (DromedaryProcess dromedary = run("dromedary.watcher=file-watch\n", "copy", copy.toString())) {
+            dromedary.awaitLine("live", START);
+            dromedary.awaitLine("watching", START);
+            for (int round = 0; round < 10; round++) {
+                // It reads all of them one by one before it tells of what comes after.
+                Path many = Files.createDirectory(source.resolve("many" + round));
+                for (int file = 0; file < 400; file++) {
+                    Files.writeString(many.resolve("file" + file), "x");
+                }
+                Files.writeString(source.resolve("last" + round), "x");
+                assertThat(json("POST", "/api/flush?timeout=100").get("notUp")).isEmpty();
+                assertThat(Trees.differences(source, copy)).as("round " + round).isEmpty();
+            }
+            for (int round = 0; round < 10; round++) {
+                Command.run("rm", "-r", source.resolve("many" + round).toString());
+                Files.delete(source.resolve("last" + round));
+            }
+            Files.delete(source.resolve("first"));
+            assertThat(json("POST", "/api/flush?timeout=100").get("notUp"))
+                    .as("what was emptied is not halted")
+                    .isEmpty();
+            assertThat(Trees.differences(source, copy)).isEmpty();
+        }
+    }
+
+    @Test
+    void whatNobodyForesawIsToldInOneLineToo() throws IOException {
+        try (DromedaryProcess dromedary = run("", "copy", target("copy").toString())) {
+            dromedary.awaitLine("live", START);
+            Files.writeString(directory.resolve("state/paused"), "a file where the directory should be");
+            HttpResponse<String> answer = ask("POST", "/api/remotes/copy/pause");
+            assertThat(answer.statusCode()).isEqualTo(500);
+            assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
+            assertThat(answer.body()).startsWith("{\"error\":\"java.nio.file.FileAlreadyExistsException: ");
+            Command pause = command("pause", "copy");
+            assertThat(pause.exitCode()).isEqualTo(1);
+            assertThat(pause.errors().lines()).hasSize(1).first().asString().contains("FileAlreadyExistsException");
+            dromedary.awaitLine("WARN +api-pause: .*FileAlreadyExistsException", SOON);
+            assertThat(dromedary.output()).doesNotContain("\tat ");
+        }
+    }
+
+    @Test
+    void whatIsAppendedToAllTheTimeIsPushedNowAndThen() throws Exception {
+        Path copy = target("copy");
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                DromedaryProcess dromedary = run("", "copy", daemon.url("m"))) {
+            dromedary.awaitLine("copy: .*live", START);
+            long pushes = remote("copy").get("pushes").asLong();
+            long start = System.nanoTime();
+            for (int i = 0; i < 400; i++) {
+                Files.writeString(
+                        source.resolve("log"), i + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+                TimeUnit.MILLISECONDS.sleep(10);
+            }
+            Trees.awaitEqual(source, copy, SOON);
+            long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
+            // 5 at once, 6 until the pause is as long as it gets, one a second from then on.
+            assertThat(remote("copy").get("pushes").asLong() - pushes).isBetween(2L, 12 + seconds + 2);
+        }
+    }
+
+    @Test
+    void whatIsStillBeingWrittenIsPushedOnceAtItsClose() throws Exception {
+        Path copy = target("copy");
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                DromedaryProcess dromedary = run("", "copy", daemon.url("m"))) {
+            dromedary.awaitLine("copy: .*live", START);
+            long pushes = remote("copy").get("pushes").asLong();
+            try (FileChannel large = FileChannel.open(
+                    source.resolve("large"), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                for (int i = 1; i <= 100; i++) {
+                    // Sparse, but for its size as good as one of 10 GB.
+                    large.write(ByteBuffer.wrap(new byte[] {1}), i * (1L << 20));
+                    TimeUnit.MILLISECONDS.sleep(30);
+                }
+                assertThat(remote("copy").get("pushes").asLong()).isEqualTo(pushes);
+            }
+            Trees.awaitEqual(source, copy, SOON);
+            assertThat(json("POST", "/api/flush?timeout=100").get("notUp")).isEmpty();
+            assertThat(remote("copy").get("pushes").asLong()).isEqualTo(pushes + 1);
+        }
+    }
+
     @Test
     void remoteThatGoesDownAndComesBackIsToldEverywhere() throws IOException {
         Path up = target("up");
@@ -174,6 +266,10 @@ class StatusIT {
             dromedary.awaitLine("down: .*live", START);
             assertThat(json("GET", "/observe/health/ready").get("status").asText())
                     .isEqualTo("UP");
+            assertThat(json("GET", "/observe/health/live").get("checks"))
+                    .as("the watches are asked for")
+                    .extracting(check -> check.get("name").asText())
+                    .contains("alive");
             daemon.stop();
             Files.writeString(source.resolve("while down"), "x");
             awaitState("down", "down");

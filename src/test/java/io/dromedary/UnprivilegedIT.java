@@ -64,7 +64,9 @@ class UnprivilegedIT {
         Files.writeString(closed.resolve("in"), "text");
         mode(closed, "rwx------");
 
-        Configuration configuration = new Configuration(home, source).remote("r", copy.toString());
+        // One path a call: none keeps the next from being made.
+        Configuration configuration =
+                new Configuration(home, source).remote("r", copy.toString()).set("batch.max-paths=1");
         List<String> command = new ArrayList<>(AS_NOBODY);
         command.add(launcher.toString());
         command.addAll(List.of(configuration.arguments()));
@@ -82,13 +84,20 @@ class UnprivilegedIT {
             for (byte[] name : Names.odd()) {
                 files.write(new String(name, StandardCharsets.ISO_8859_1), name);
             }
+            Path made = Files.createDirectory(home.resolve("made"));
+            for (int i = 0; i < 20; i++) {
+                Path file = Files.writeString(made.resolve("f" + i), "text");
+                mode(file, i % 10 == 5 ? "rw-------" : "rw-r--r--");
+            }
+            Files.move(made, source.resolve("made"));
             Files.writeString(source.resolve("open"), "changed");
             Files.delete(source.resolve("deleted"));
             await().atMost(SOON).untilAsserted(() -> {
                 assertThat(copy.resolve("open")).hasContent("changed");
                 assertThat(copy.resolve("deleted")).doesNotExist();
                 assertThat(Trees.differences(source, copy))
-                        .allMatch(difference -> difference.matches("(secret|another|closed|closed/in|\\.): .*"));
+                        .allMatch(difference ->
+                                difference.matches("(secret|another|closed|closed/in|made/f1?5|\\.): .*"));
             });
             await().atMost(SOON).untilAsserted(() -> assertThat(configuration.owed("r"))
                     .anyMatch(line -> line.equals("entry another") || line.equals("tree .")));
@@ -100,6 +109,8 @@ class UnprivilegedIT {
             mode(secret, "rw-r--r--");
             mode(another, "rw-r--r--");
             mode(closed, "rwxr-xr-x");
+            mode(source.resolve("made/f5"), "rw-r--r--");
+            mode(source.resolve("made/f15"), "rw-r--r--");
             Trees.awaitEqual(source, copy, SOON);
             await().atMost(SOON)
                     .untilAsserted(() -> assertThat(configuration.owed("r")).isEmpty());

@@ -16,6 +16,9 @@ import java.util.concurrent.atomic.AtomicLong;
  * reads it. Merging is idempotent and, below the bound on the whole, the order of merging does not matter; past that
  * bound another order can only be coarser.
  *
+ * <p>Of a rename it may know the old name beside the new one ({@link #moved}). That is a hint and no change: it makes a
+ * push cheap, and is dropped wherever it is in doubt.
+ *
  * <p>Adding costs O(depth of the path), merging O(size of the smaller part that is new). Not safe for use by several
  * threads at once.
  */
@@ -29,12 +32,17 @@ public final class ChangeSet {
     /** Sets larger than this get no {@link #key}: comparing them would cost more than merging them. */
     private static final int MAX_KEYED = 16;
 
+    /** Renames remembered; each may cost an rsync call of its own. */
+    static final int MAX_MOVES = 1_000;
+
     private static final AtomicLong UNKEYED = new AtomicLong();
 
     private final Node root = new Node();
     private final int maxBelowOne;
     private final int maxChanges;
     private int size;
+    /** New name to old. */
+    private Map<String, String> moves = Map.of();
 
     public ChangeSet() {
         this(MAX_BELOW_ONE, MAX_CHANGES);
@@ -71,8 +79,41 @@ public final class ChangeSet {
 
     /** Adds all changes of the other set, which stays as it is. */
     public void merge(ChangeSet other) {
+        Map<String, String> more = new HashMap<>();
+        other.moves.forEach((to, from) -> {
+            // What changed before the rename may be of another kind at the remote, unless that was a rename too.
+            String before = covers(from, false) ? moves.get(from) : from;
+            if (before != null) {
+                more.put(to, before);
+            }
+        });
         merge(root, other.root);
         bound();
+        more.forEach((to, from) -> moved(from, to));
+    }
+
+    /**
+     * What the remotes have under the one name is under the other now: a hint, for both names are to be added as
+     * changes too. The old name must not have been changed before within this set.
+     */
+    public void moved(String from, String to) {
+        if (isEverything() || from.equals(to) || moves.size() >= MAX_MOVES) {
+            return;
+        }
+        if (moves.isEmpty()) {
+            moves = new HashMap<>();
+        }
+        moves.put(to, from);
+    }
+
+    /** The renames it knows of, new name to old; not all that there were, and things may have changed since. */
+    public Map<String, String> moves() {
+        return Map.copyOf(moves);
+    }
+
+    /** Drops the hints about renames. */
+    public void forgetMoves() {
+        moves = Map.of();
     }
 
     private void merge(Node into, Node from) {
@@ -115,6 +156,9 @@ public final class ChangeSet {
     private void bound() {
         if (size > maxChanges) {
             mark(root, true);
+        }
+        if (root.deep) {
+            moves = Map.of();
         }
     }
 

@@ -13,7 +13,9 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,6 +25,8 @@ import org.apache.camel.CamelContext;
 import org.apache.camel.main.BaseMainSupport;
 import org.apache.camel.main.Main;
 import org.apache.camel.main.MainListenerSupport;
+import org.apache.camel.spi.CliConnectorFactory;
+import org.apache.camel.support.LifecycleStrategySupport;
 import org.apache.camel.support.PluginHelper;
 import org.apache.camel.support.ResourceHelper;
 import org.slf4j.Logger;
@@ -47,10 +51,32 @@ final class Engine implements AutoCloseable {
         property("camel.main.startup-summary-level", "Off");
         property("camel.main.jmx-enabled", "false");
         property("camel.component.quartz.properties-file", "classpath:dromedary/quartz.properties");
+        onceConfigured(this::tools);
         // Also without a mirror: its port answers.
         onceConfigured(() -> ShippedRoutes.of(context()).load());
         if (!settings.get("http.port").equals("0")) {
             serve();
+        }
+    }
+
+    /** camel(1) may connect where Camel's dev consoles are switched on, which tell it all; it does so by files. */
+    private void tools() {
+        CliConnectorFactory connector =
+                context().getCamelContextExtension().getContextPlugin(CliConnectorFactory.class);
+        if (connector == null) {
+            return;
+        }
+        connector.setEnabled(context().isDevConsole());
+        if (connector.isEnabled()) {
+            Path files = Path.of(System.getProperty("user.home"), ".camel");
+            try {
+                // There are passwords in them.
+                Files.createDirectories(files);
+                Files.setPosixFilePermissions(files, PosixFilePermissions.fromString("rwx------"));
+            } catch (IOException e) {
+                connector.setEnabled(false);
+                LOG.warn("camel get and camel top will not work: {}", e.toString());
+            }
         }
     }
 
@@ -159,6 +185,13 @@ final class Engine implements AutoCloseable {
                 },
                 "dromedary-stop");
         Runtime.getRuntime().addShutdownHook(hook);
+        context().addLifecycleStrategy(new LifecycleStrategySupport() {
+            @Override
+            public void onContextStopped(CamelContext stopped) {
+                // By JMX or camel(1): nothing would be mirrored, and nobody told.
+                new Thread(() -> System.exit(0), "dromedary-exit").start();
+            }
+        });
         String watching = "watching " + count(mirrors.mirrors().size(), "tree") + " for "
                 + count(mirrors.remotes().size(), "remote");
         LOG.info(watching);

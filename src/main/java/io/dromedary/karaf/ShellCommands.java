@@ -111,8 +111,7 @@ public final class ShellCommands {
 
         @Override
         public Object execute() throws Exception {
-            steering().beforeFlush();
-            send("direct:dromedary-redeliver", Map.of());
+            send("direct:dromedary-flush", Map.of());
             JsonObject answer = json(steering().flush(String.valueOf(timeout)));
             say(List.of("flushed in " + answer.get("seconds") + " s; not up: " + answer.get("notUp")));
             return null;

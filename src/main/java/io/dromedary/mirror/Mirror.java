@@ -8,6 +8,7 @@ import io.dromedary.posix.Stat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 
 /** One watched tree: what the watch Kamelet's parameters say of it, known by the id of the route it stands in. */
@@ -17,11 +18,11 @@ public final class Mirror {
     private String exclude;
     private String excludeRegex;
     private Excludes excludes;
+    private List<String> events = List.of();
     private Mirrors mirrors;
     private volatile Stat root;
     private volatile boolean mounted;
     private volatile boolean filled;
-    private volatile long lastEvent = System.nanoTime();
 
     public void setId(String id) {
         this.id = id;
@@ -37,6 +38,11 @@ public final class Mirror {
 
     public void setExcludeRegex(String excludeRegex) {
         this.excludeRegex = excludeRegex;
+    }
+
+    /** The events that count, comma separated, where the watch heeds that. */
+    public void setEvents(String events) {
+        this.events = List.of(events.strip().split("\\s*,\\s*"));
     }
 
     public void setMirrors(Mirrors mirrors) {
@@ -126,16 +132,6 @@ public final class Mirror {
         return null;
     }
 
-    /** The watch has told of something. */
-    public void seen() {
-        lastEvent = System.nanoTime();
-    }
-
-    /** When the watch last told of something, by {@link System#nanoTime}. */
-    public long lastEvent() {
-        return lastEvent;
-    }
-
     private Stat root() {
         // The dot leads through a source that is a symlink.
         return Entries.lstat(ByteString.of(source.toString()) + "/.");
@@ -143,6 +139,11 @@ public final class Mirror {
 
     public String id() {
         return id;
+    }
+
+    /** Whether a file is sent when its writer closes it, and not before. */
+    public boolean sendsAtClose() {
+        return events.contains("close-write") && !events.contains("modify") && !events.contains("create-file");
     }
 
     /** The root, absolute; its trailing slash is left to the caller. */

@@ -21,6 +21,15 @@ public final class Remote {
     private static final Pattern OURS = Pattern.compile(
             "--(del|files-from|remove-s|dry-run|list-only|daemon|server|max-delete|existing|ignore-existing)|-n$");
 
+    /** What says nothing of paths, of other basis directories, nor of writing in place. */
+    private static final Pattern NOT_ABOUT_PATHS = Pattern.compile(
+            "-[acghlopqrtvzADEHJNOPSUWX]+|--(archive|compress|compress-(level|choice)=.+|z[cl]=.+|numeric-ids|(no-)?(perms|owner|group"
+                    + "|times|devices|specials|links|D|p|o|g|t|l)|hard-links|acls|xattrs|sparse|partial|checksum|ch(mod|own)=.+"
+                    + "|(user|group)map=.+|rsync-path=.+|protect-args|secluded-args|s)");
+
+    /** A remote that three times failed to link what was renamed is sent it instead. */
+    private static final int MOST_LINKS_FAILED = 3;
+
     private String id;
     private String mirrorId;
     private Target target;
@@ -35,6 +44,9 @@ public final class Remote {
 
     /** Learned from the first refusal: this remote's rsync takes no deletions in the list. */
     private volatile boolean deletesByRule;
+
+    /** Since one went well. */
+    private volatile int linksFailed;
 
     public void setId(String id) {
         this.id = id;
@@ -211,6 +223,25 @@ public final class Remote {
     /** From now on deletions go by rules: see {@code RsyncCalls}. */
     public void deleteByRule() {
         deletesByRule = true;
+    }
+
+    /**
+     * Whether what was renamed may be linked at this remote: not where the old name stays, nor with arguments that mean
+     * another thing for a call that starts at another directory.
+     */
+    public boolean linksRenames() {
+        return delete
+                && linksFailed < MOST_LINKS_FAILED
+                && args.stream().allMatch(arg -> NOT_ABOUT_PATHS.matcher(arg).matches())
+                && (target.kind() != Target.Kind.SSH
+                        || words(ssh).stream()
+                                .noneMatch(word -> !word.startsWith("/")
+                                        && Files.exists(mirror().source().resolve(word))));
+    }
+
+    /** What was renamed is about to be linked, or, with success, is. */
+    public void linked(boolean success) {
+        linksFailed = success ? 0 : linksFailed + 1;
     }
 
     /** The options every rsync call to this remote starts with: how to reach it, and the user's. */

@@ -48,8 +48,16 @@ public final class LibC {
     private static final int F_SETSIG = 10;
     private static final int F_SETLEASE = 1024;
     private static final int F_RDLCK = 0;
-    private static final int F_UNLCK = 2;
     private static final int SIGURG = 23;
+
+    /** linux/magic.h. */
+    private static final int NFS = 0x6969;
+
+    private static final int CIFS = 0xff534d42;
+    private static final int SMB2 = 0xfe534d42;
+
+    /** More than a struct statfs has, whatever the machine. */
+    private static final int STATFS_SIZE = 256;
 
     /** asm-generic/ioctls.h; powerpc has its own. */
     private static final long FIONREAD = Platform.ARCH.startsWith("ppc") ? 0x4004667fL : 0x541BL;
@@ -103,6 +111,8 @@ public final class LibC {
     private static native int ioctl(int fd, long request, int[] result);
 
     private static native int fcntl(int fd, int command, long argument);
+
+    private static native int fstatfs(int fd, byte[] result);
 
     private static native int statx(int directory, byte[] path, int flags, int mask, byte[] result);
 
@@ -280,7 +290,7 @@ public final class LibC {
 
     /**
      * Whether a process has this regular file open for writing; asked by way of a read lease, see {@code fcntl(2)},
-     * which is refused in just that case. False also when the system cannot tell.
+     * which is refused in just that case. False also when the system cannot tell, as on network file systems.
      */
     public static boolean isOpenForWriting(String absolutePath) {
         int fd = open(bytes(absolutePath), O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -294,13 +304,25 @@ public final class LibC {
                 return false;
             }
             if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) {
-                return Native.getLastError() == EAGAIN;
+                return Native.getLastError() == EAGAIN && !isOfAnotherHost(fd);
             }
-            fcntl(fd, F_SETLEASE, F_UNLCK);
+            // The close ends the lease.
             return false;
         } finally {
             close(fd);
         }
+    }
+
+    /** Whether the file is on NFS or SMB, which refuse a lease with the same word also where nobody is writing. */
+    private static boolean isOfAnotherHost(int fd) {
+        byte[] result = new byte[STATFS_SIZE];
+        if (fstatfs(fd, result) < 0) {
+            return false;
+        }
+        ByteBuffer statfs = ByteBuffer.wrap(result).order(ByteOrder.nativeOrder());
+        // A long everywhere but on s390x.
+        int type = Platform.ARCH.equals("s390x") ? statfs.getInt(0) : (int) statfs.getLong(0);
+        return type == NFS || type == CIFS || type == SMB2;
     }
 
     /**

@@ -6,6 +6,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * What one remote gets in one push: the changes that came while the last one was under way, and where they are kept on
@@ -18,11 +20,15 @@ public final class Batch {
     /** The same on the clock of {@link System#nanoTime}, which no one sets back. */
     private long sinceNanos = System.nanoTime();
 
+    /** What an earlier try may have left at the remote with files that another name shares; see {@link Renames}. */
+    private final Set<String> linked = new TreeSet<>();
+
     private int arrived;
     private int failedBefore;
     private boolean absorbed;
     private long bytesSent;
     private boolean redelivery;
+    private RsyncException partial;
 
     public void merge(ChangeSet more) {
         changes.merge(more);
@@ -32,11 +38,16 @@ public final class Batch {
     /** Adds what is to be pushed once more: nothing new. */
     void repeat(ChangeSet more) {
         changes.merge(more);
+        // The remote has the new names by now.
+        changes.forgetMoves();
     }
 
     /** Takes over what another batch holds: its changes, its files and its age. */
     void absorb(Batch other) {
         changes.merge(other.changes);
+        // The other is older: what it changes was changed before these renames.
+        changes.forgetMoves();
+        linked.addAll(other.linked);
         files.addAll(other.files);
         redelivery |= other.redelivery;
         failedBefore += other.redelivery ? other.changes.size() : other.failedBefore;
@@ -101,6 +112,23 @@ public final class Batch {
     void sinceNanos(long earlier) {
         since = Instant.now().minusNanos(System.nanoTime() - earlier);
         sinceNanos = earlier;
+    }
+
+    Set<String> linked() {
+        return linked;
+    }
+
+    void partial(RsyncException failure) {
+        if (partial == null) {
+            partial = failure;
+        }
+    }
+
+    /** Why some of its paths did not go through, told once; null if all did. */
+    RsyncException takePartial() {
+        RsyncException taken = partial;
+        partial = null;
+        return taken;
     }
 
     void sent(long bytes) {

@@ -19,6 +19,9 @@ public record Difference(String path, boolean directory, boolean deleted, String
     /** log.c of rsync: eleven letters, padded with blanks for a deletion; one blank; the name, a directory's with slash. */
     private static final int LETTERS = 11;
 
+    /** Of a directory that was not there. */
+    static final String MADE = "cd+++++++++";
+
     private static final String DELETING = "*deleting";
 
     /** rsync writes bytes it does not print, and what looks like this notation, as a backslash, # and three octal digits. */

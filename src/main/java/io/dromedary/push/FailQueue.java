@@ -20,6 +20,7 @@ import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,7 +40,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A file is text, one change a line: {@code entry PATH} (the entry itself) or {@code tree PATH} (and everything below
  * it), PATH relative to the mirror's root, "." the root itself; control bytes and the backslash are written {@code
- * \xHH}, {@code \\}, all other bytes as they are. Lines starting with '#' tell people more. Deleting a file of {@code
+ * \xHH}, {@code \\}, all other bytes as they are. {@code linked PATH} says that the remote's files there may be shared with
+ * another name (see {@link Renames}). Lines starting with '#' tell people more. Deleting a file of {@code
  * failed/} forgets its changes. Files in {@code failed/} are fsynced; those in {@code pending/} are not: they outlive
  * this process, not a power failure, after which the start-up sync finds all.
  */
@@ -197,6 +199,31 @@ public final class FailQueue implements AutoCloseable {
         }
     }
 
+    /**
+     * Writes down, before it comes to that, which names at the remote will share files with others until the batch is
+     * through; see {@link Renames}.
+     *
+     * @return whether that could be written
+     */
+    synchronized boolean link(String remote, Batch batch, Collection<String> names) {
+        try {
+            Path file = directory("pending", remote).resolve(++sequence + ".changes");
+            writeNew(file, linkedText(names), false);
+            batch.keptIn(file);
+            batch.linked().addAll(names);
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static String linkedText(Collection<String> names) {
+        StringBuilder lines = new StringBuilder();
+        names.forEach(
+                name -> lines.append("linked ").append(ByteString.escape(name)).append('\n'));
+        return lines.toString();
+    }
+
     /** The batch has left the aggregate: nothing joins it any more. */
     synchronized void closeJournal(Batch batch) {
         Journal journal = journals.remove(batch);
@@ -243,7 +270,9 @@ public final class FailQueue implements AutoCloseable {
                         ByteString.of(String.valueOf(RsyncException.in(error).getMessage()))) + "\n";
         try {
             writeNew(
-                    directory("failed", remote).resolve(++sequence + ".changes"), header + text(batch.changes()), true);
+                    directory("failed", remote).resolve(++sequence + ".changes"),
+                    header + text(batch.changes()) + linkedText(batch.linked()),
+                    true);
             delete(batch.files());
         } catch (IOException e) {
             LOG.error(
@@ -405,6 +434,8 @@ public final class FailQueue implements AutoCloseable {
                 } else if (kind.equals("entry") || kind.equals("tree")) {
                     String path = line.substring(blank + 1);
                     changes.add(path.equals(".") ? "" : ByteString.unescape(path), kind.equals("tree"));
+                } else if (kind.equals("linked")) {
+                    batch.linked().add(ByteString.unescape(line.substring(blank + 1)));
                 }
             } catch (IllegalArgumentException | DateTimeException e) {
                 LOG.warn("{}: left out: {}", file, e.getMessage());

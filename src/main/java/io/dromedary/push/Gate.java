@@ -28,7 +28,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Says when a remote's waiting batch may leave the aggregate: at once if no push to it is under way, else the moment
- * that push ends; so nothing is delayed on purpose, and batches grow with load by themselves.
+ * that push ends; so nothing is delayed on purpose but what is pushed over and over ({@link Pace}), and batches grow with
+ * load by themselves.
  *
  * <p>Each remote has two lanes, live changes and full syncs, with at most one push each, so that a full sync does not
  * stop the live part. What was pushed live while a full sync ran is pushed once more after it, since rsync may have
@@ -66,6 +67,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     private static final class State {
         final Lane live;
         final Lane full;
+        final Pace pace = new Pace();
         /** What was pushed live since the full sync under way began. */
         Batch again = new Batch();
         /** On its way to be pushed once more. */
@@ -117,6 +119,11 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         boolean probing;
         boolean delayed;
         boolean overlapped;
+        /** What waits, if that is little, and until when it does although it could leave, by {@link System#nanoTime}. */
+        List<String> paths = List.of();
+
+        long pausedUntil = System.nanoTime();
+        boolean pausing;
 
         Lane(String key, State state) {
             this.key = key;
@@ -185,6 +192,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         lane.state.changes += batch.takeArrived();
         lane.state.returning.removeIf(arrived -> arrived == batch || arrived.isAbsorbed());
         lane.redelivery |= batch.isRedelivery();
+        pace(lane, batch);
         if (maxWait > 0 && !lane.redelivery) {
             if (!lane.delayed && !lane.inFlight) {
                 lane.delayed = true;
@@ -195,9 +203,31 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         return take(lane);
     }
 
+    private static void pace(Lane lane, Batch batch) {
+        List<String> paths = new ArrayList<>();
+        if (batch.changes().size() <= Pace.MOST_ASKED && lane == lane.state.live && !lane.redelivery) {
+            batch.changes().visit((path, dirty, deep) -> {
+                if (dirty) {
+                    paths.add(path);
+                }
+                return true;
+            });
+        }
+        long now = System.nanoTime();
+        lane.paths = paths;
+        lane.pausedUntil = now + lane.state.pace.pause(paths, now);
+    }
+
     private void delayOver(Lane lane) {
         synchronized (this) {
             lane.delayed = false;
+        }
+        drain(lane);
+    }
+
+    private void pauseOver(Lane lane) {
+        synchronized (this) {
+            lane.pausing = false;
         }
         drain(lane);
     }
@@ -395,6 +425,14 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         if (stopping || state.paused || lane.inFlight || state.down && !lane.redelivery) {
             return false;
         }
+        long pause = lane.pausedUntil - System.nanoTime();
+        if (pause > 0) {
+            if (!lane.pausing) {
+                lane.pausing = true;
+                later(() -> pauseOver(lane), TimeUnit.NANOSECONDS.toMillis(pause) + 1);
+            }
+            return false;
+        }
         if (running >= maxProcesses || state.down && runningDown >= Math.max(1, maxProcesses / 2)) {
             waitingForSlot.add(lane);
             return false;
@@ -405,6 +443,8 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             lane.probing = true;
         }
         lane.inFlight = true;
+        lane.state.pace.pushed(lane.paths, System.nanoTime());
+        lane.paths = List.of();
         lane.pushing = lane.gathering;
         lane.started = System.nanoTime();
         lane.waiting = false;

@@ -70,7 +70,6 @@ public final class Guard {
     /** Called with each message of a watch: a source that had files and is empty after an event was emptied by it. */
     public void seen(@Header("mirror") String mirrorId) throws IOException {
         Mirror mirror = mirrors.mirror(mirrorId);
-        mirror.seen();
         Path mark = marks.resolve(mirrorId);
         boolean inPlace = mirror.problem() == null && (mirror.isMountPoint() || !belongsOnMount(mark));
         if (inPlace && mirror.isEmpty() && mirror.wasFilled()) {

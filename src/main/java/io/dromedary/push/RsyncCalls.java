@@ -8,21 +8,28 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.Stat;
+import io.dromedary.push.Renames.Rename;
 import java.io.ByteArrayOutputStream;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Deque;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Header;
+import org.apache.camel.component.exec.ExecResult;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,7 +37,8 @@ import org.slf4j.LoggerFactory;
  * Makes the rsync calls of one batch, at the moment it is pushed: what a path is now decides what is asked for.
  *
  * <p>Paths that are there go as a plain list; paths that are gone go in the same list, deleted by {@code
- * --delete-missing-args}, or where the receiver refuses that in a call of their own by filter rules; deep paths that are directories take a second call with {@code -r --delete}. Three things of
+ * --delete-missing-args}, or where the receiver refuses that in a call of their own by filter rules; deep paths that are directories take a second call with {@code -r --delete}, or go file by file where files have to
+ * be closed before they are sent. Three things of
  * rsync decide the details, each with a test in {@code RsyncCallsIT}: a missing path whose parent is missing too
  * deletes nothing, so the topmost missing one is sent; below a directory that has become a symlink the wrong files
  * would be touched, so the link itself is sent; and "." always brings the root's direct entries along, so a change of
@@ -63,6 +71,7 @@ public final class RsyncCalls {
 
     private Mirrors mirrors;
     private RsyncProcess rsyncProcess;
+    private FailQueue failQueue;
     private String command;
     private int maxPaths;
     private List<String> fullSyncExcludes;
@@ -73,6 +82,10 @@ public final class RsyncCalls {
 
     public void setRsyncProcess(RsyncProcess rsyncProcess) {
         this.rsyncProcess = rsyncProcess;
+    }
+
+    public void setFailQueue(FailQueue failQueue) {
+        this.failQueue = failQueue;
     }
 
     public void setCommand(String command) {
@@ -88,8 +101,8 @@ public final class RsyncCalls {
         this.fullSyncExcludes = Excludes.of(patterns, null).patterns();
     }
 
-    /** The calls for a batch, in the order they have to run; none if nothing is left to do. */
-    public List<Call> calls(@Header("remote") String remoteId, Exchange exchange) {
+    /** The calls for a batch, in the order they have to run, each made when its turn comes; none if nothing is left to do. */
+    public Iterable<Call> calls(@Header("remote") String remoteId, Exchange exchange) {
         Remote remote = mirrors.remote(remoteId);
         Exception lastTry = exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, Exception.class);
         if (lastTry != null
@@ -97,14 +110,37 @@ public final class RsyncCalls {
                 && refused.isDeletionRefused()) {
             remote.deleteByRule();
         }
-        ChangeSet changes = exchange.getMessage().getBody(Batch.class).changes();
-        List<Call> calls = callsFor(remote, changes);
+        Batch batch = exchange.getMessage().getBody(Batch.class);
+        ChangeSet changes = batch.changes();
+        List<Call> first = new ArrayList<>();
+        if (!batch.linked().isEmpty()) {
+            changes = new ChangeSet();
+            changes.merge(batch.changes());
+            for (String name : batch.linked()) {
+                changes.add(name, true);
+            }
+            addRules(first, remote, List.copyOf(batch.linked()), Set.of());
+        }
+        Sorted sorted = sorted(remote, changes);
+        if (lastTry == null && batch.linked().isEmpty()) {
+            addRenamed(first, remote, batch, sorted);
+        }
+        Iterable<Call> rest = callsFor(remote, changes, sorted);
+        Iterable<Call> calls = first.isEmpty()
+                ? rest
+                : () -> Stream.concat(first.stream(), StreamSupport.stream(rest.spliterator(), false))
+                        .iterator();
         // What is gone, is gone from the path where the source was a moment ago: only if it still is there.
         String problem = remote.mirror().problem();
         if (problem != null) {
             throw new HaltedException(problem);
         }
-        return changes.isEverything() ? calls.stream().map(RsyncCalls::telling).toList() : calls;
+        if (!changes.isEverything()) {
+            return calls;
+        }
+        List<Call> telling = new ArrayList<>();
+        calls.forEach(call -> telling.add(telling(call)));
+        return telling;
     }
 
     private static Call telling(Call call) {
@@ -124,12 +160,74 @@ public final class RsyncCalls {
                         .equals(ends));
     }
 
-    /** The calls that bring these paths at that remote up to date. */
-    public List<Call> callsFor(Remote remote, ChangeSet changes) {
-        Sorted sorted = sorted(remote, changes);
-        return remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())
-                ? callsUnderRegexes(remote, sorted, changes)
+    /** The calls that bring these paths at that remote up to date; to be gone through once. */
+    public Iterable<Call> callsFor(Remote remote, ChangeSet changes) {
+        return callsFor(remote, changes, sorted(remote, changes));
+    }
+
+    private Iterable<Call> callsFor(Remote remote, ChangeSet changes, Sorted sorted) {
+        if (remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())) {
+            return callsUnderRegexes(remote, sorted, changes);
+        }
+        return sendsAtClose(remote, changes) && !sorted.deep.isEmpty()
+                ? callsFileByFile(remote, sorted, changes)
                 : callsFor(remote, sorted, changes);
+    }
+
+    /** Whether a file that is being written has to wait; one that a full sync sends too early is sent once more. */
+    private static boolean sendsAtClose(Remote remote, ChangeSet changes) {
+        return remote.mirror().sendsAtClose() && !changes.isEverything();
+    }
+
+    /**
+     * Whole directories as lists. What rsync goes through by itself it sends as it finds it, at a time nobody knows
+     * before: files that are being written, or come up meanwhile, too. Only what is too much at the remote it finds
+     * by itself, in the directories listed, which are directories there too by then.
+     */
+    private Iterable<Call> callsFileByFile(Remote remote, Sorted sorted, ChangeSet changes) {
+        Walk walk = new Walk(sorted.root, sorted.excludes, sorted.deep);
+        sorted.deep.clear();
+        Deque<Call> ready = new ArrayDeque<>(part(remote, walk, sorted, changes));
+        return () -> new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                while (ready.isEmpty() && !walk.isDone()) {
+                    ready.addAll(part(remote, walk, new Sorted(sorted.root, sorted.excludes), changes));
+                }
+                return !ready.isEmpty();
+            }
+
+            @Override
+            public Call next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                return ready.removeFirst();
+            }
+        };
+    }
+
+    private List<Call> part(Remote remote, Walk walk, Sorted sorted, ChangeSet changes) {
+        sorted.bytes += walk.go(maxPaths, sorted.present);
+        List<Call> calls = callsFor(remote, sorted, changes);
+        if (remote.delete()) {
+            addExtraneous(calls, remote, walk.takeDirectories());
+        }
+        return calls;
+    }
+
+    /** Deletes what is in these directories, their paths ending in a slash, at the remote only; sends nothing. */
+    private void addExtraneous(List<Call> calls, Remote remote, List<String> directories) {
+        add(
+                calls,
+                remote,
+                directories,
+                "--no-r",
+                "--dirs",
+                "--delete",
+                "--existing",
+                "--ignore-existing",
+                "--ignore-missing-args");
     }
 
     private Sorted sorted(Remote remote, ChangeSet changes) {
@@ -166,6 +264,106 @@ public final class RsyncCalls {
         return calls;
     }
 
+    /** Before all else: from where these calls take the files, the others delete them. */
+    private void addRenamed(List<Call> calls, Remote remote, Batch batch, Sorted sorted) {
+        ChangeSet changes = batch.changes();
+        if (changes.moves().isEmpty()
+                || sorted.gone.isEmpty()
+                || !remote.linksRenames()
+                || remote.mirror().excludes().hasRegexes()
+                // A full sync may bring back what was at the new name before; and what failed, who knows what is there.
+                || transfer(remote) != null
+                || !failQueue.failed(remote.id()).isEmpty()) {
+            return;
+        }
+        Set<String> made = new HashSet<>();
+        List<Rename> renames = inPlace(remote, batch, made, Renames.worth(sorted.root, changes.moves(), sorted.gone));
+        Set<String> gone = new TreeSet<>();
+        renames.stream().filter(Rename::links).forEach(rename -> gone.add(rename.gone()));
+        if (!gone.isEmpty()) {
+            if (!failQueue.link(remote.id(), batch, gone)) {
+                return;
+            }
+            remote.linked(false);
+        }
+        for (Rename rename : renames) {
+            tell(remote, "from " + rename.before(), List.of(rename.to()));
+            if (rename.isFile()) {
+                calls.add(renamed(remote, rename, List.of(rename.file())));
+                sorted.present.remove(rename.to());
+            } else if (addRenamedTree(calls, remote, rename, sorted) && made.contains(rename.to())) {
+                sorted.deep.remove(rename.to());
+            }
+        }
+        addRules(calls, remote, List.copyOf(gone), Set.of());
+        sorted.gone.removeAll(gone);
+    }
+
+    /** What lies below the new name, but for what is being written; returns whether that is all. */
+    private boolean addRenamedTree(List<Call> calls, Remote remote, Rename rename, Sorted sorted) {
+        Walk walk = new Walk(sorted.root, sorted.excludes, List.of(rename.to()));
+        for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
+            List<String> paths = new ArrayList<>();
+            walk.go(maxPaths, paths);
+            // Listed, it would bring along all that is directly in it; so it comes as what is above these.
+            paths.remove(rename.to());
+            paths.replaceAll(path -> path.substring(rename.to().length() + 1));
+            calls.add(renamed(remote, rename, paths));
+        }
+        return walk.isDone();
+    }
+
+    private static Call renamed(Remote remote, Rename rename, List<String> paths) {
+        List<String> arguments = new ArrayList<>(remote.options());
+        arguments.addAll(List.of("--stats", "--no-human-readable", "--from0", "--force"));
+        arguments.addAll(List.of("--no-r", "--ignore-missing-args"));
+        arguments.addAll(Renames.protectedFromShell(remote));
+        if (rename.links()) {
+            arguments.add("--link-dest=" + Renames.argument(rename.relative()));
+        }
+        if (rename.isFile()) {
+            arguments.addAll(List.of("--fuzzy", "--fuzzy", "--no-whole-file"));
+        }
+        String directory = Renames.argument(rename.directory());
+        arguments.addAll(List.of(
+                "--files-from=-", "--", ".", withSlash(withSlash(remote.target().text()) + directory)));
+        return new Call(remote.mirror().source().resolve(directory).toString(), arguments, input(paths));
+    }
+
+    /**
+     * Makes the directories at the remote that the renamed lies in; those of the renames whose directories rsync then
+     * says are directories, on both sides. Else a call that starts there could write through a symlink.
+     *
+     * @param made gets those that were not there before, so that there is nothing in them to delete
+     */
+    private List<Rename> inPlace(Remote remote, Batch batch, Set<String> made, List<Rename> renames) {
+        if (renames.isEmpty()) {
+            return renames;
+        }
+        Set<String> directories = new TreeSet<>();
+        renames.forEach(rename -> directories.add(rename.directory()));
+        directories.remove("");
+        Set<String> inPlace = new HashSet<>(Set.of(""));
+        List<Call> calls = new ArrayList<>();
+        add(calls, remote, directories, "--no-r", "--ignore-missing-args", "-ii", Difference.FORMAT);
+        for (Call call : calls) {
+            String told = rsyncProcess.run(command, call);
+            account(told, batch);
+            told.lines()
+                    .map(Difference::parse)
+                    .filter(entry -> entry != null && entry.directory() && !entry.deleted())
+                    .forEach(entry -> {
+                        inPlace.add(entry.path());
+                        if (entry.itemized().equals(Difference.MADE)) {
+                            made.add(entry.path());
+                        }
+                    });
+        }
+        return renames.stream()
+                .filter(rename -> inPlace.contains(rename.directory()))
+                .toList();
+    }
+
     private void addDeep(List<Call> calls, Remote remote, Sorted sorted, ChangeSet changes) {
         if (sorted.deep.isEmpty()) {
             return;
@@ -191,6 +389,7 @@ public final class RsyncCalls {
      * and what no expression excludes is asked for entry by entry.
      */
     private List<Call> callsUnderRegexes(Remote remote, Sorted sorted, ChangeSet changes) {
+        boolean sendsAtClose = sendsAtClose(remote, changes);
         SortedSet<String> gone = new TreeSet<>();
         Set<String> inTheWay = new HashSet<>();
         for (Call call : questions(remote, sorted, changes)) {
@@ -205,7 +404,7 @@ public final class RsyncCalls {
                     gone.add(path);
                 } else if (path.isEmpty()) {
                     sorted.rootChanged = true;
-                } else if (!excluded) {
+                } else if (!excluded && !(sendsAtClose && Walk.isBeingWritten(sorted.root + "/" + path))) {
                     sorted.present.add(path);
                 }
             });
@@ -274,7 +473,7 @@ public final class RsyncCalls {
                 single.addAll(paths);
             }
         });
-        add(calls, remote, wholeDirectories, "--no-r", "--dirs", "--delete", "--existing", "--ignore-existing");
+        addExtraneous(calls, remote, wholeDirectories);
         addRules(calls, remote, single, Set.of());
     }
 
@@ -370,7 +569,7 @@ public final class RsyncCalls {
         return directory.endsWith("/") ? directory : directory + "/";
     }
 
-    private static String parent(String path) {
+    static String parent(String path) {
         int slash = path.lastIndexOf('/');
         return slash < 0 ? "" : path.substring(0, slash);
     }
@@ -426,13 +625,38 @@ public final class RsyncCalls {
         }
     }
 
+    /** Notes that a call of the batch has not got all of its paths through. */
+    public void remember(Exchange exchange) {
+        RsyncException partial = (RsyncException)
+                RsyncException.in(exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, Exception.class));
+        exchange.getProperty("batch", Batch.class).partial(partial);
+    }
+
+    /** Once all calls are through: throws what the first of them said that got not all through. */
+    public void failIfPartial(Exchange exchange) {
+        Batch batch = exchange.getProperty("batch", Batch.class);
+        RsyncException partial = batch == null ? null : batch.takePartial();
+        if (partial != null) {
+            throw partial;
+        }
+    }
+
     /** Adds rsync's "Total bytes sent" to the batch's account. */
     public void account(Exchange exchange) {
         String statistics = exchange.getMessage().getBody(String.class);
         Batch batch = exchange.getProperty("batch", Batch.class);
-        if (statistics == null || batch == null) {
-            return;
+        if (statistics != null && batch != null) {
+            account(statistics, batch);
         }
+        ExecResult result = exchange.getMessage().getBody(ExecResult.class);
+        if (result != null
+                && result.getCommand().getArgs().stream().anyMatch(argument -> argument.startsWith("--link-dest="))) {
+            mirrors.remote(exchange.getMessage().getHeader("remote", String.class))
+                    .linked(true);
+        }
+    }
+
+    private static void account(String statistics, Batch batch) {
         statistics
                 .lines()
                 .filter(line -> line.startsWith("Total bytes sent: "))

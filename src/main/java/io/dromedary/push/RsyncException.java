@@ -32,9 +32,14 @@ public final class RsyncException extends RuntimeCamelException {
         return exitCode == 2 && (words.contains("invalid file mode 00") || !words.contains("protocol version"));
     }
 
+    /** Whether all but some paths went through. */
+    public static boolean partial(@ExchangeException Exception caught) {
+        return in(caught) instanceof RsyncException e && e.getMeaning() == Meaning.PARTIAL;
+    }
+
     /** Whether the same push made again at once may well succeed. */
     public static boolean worthRepeating(@ExchangeException Exception caught) {
-        return in(caught) instanceof RsyncException e && (e.getMeaning() == Meaning.PARTIAL || e.isDeletionRefused());
+        return partial(caught) || in(caught) instanceof RsyncException e && e.isDeletionRefused();
     }
 
     /** What rsync or the guard said, out of what Camel has wrapped around it; or the exception itself if it is neither. */

@@ -173,6 +173,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             return new ExecResult(command, output.stream(), errors.stream(), exitCode);
         } catch (IOException e) {
             checkPlace(null, command.getWorkingDir());
+            if (command.getWorkingDir() != null && !Files.isDirectory(Path.of(command.getWorkingDir()))) {
+                throw new RsyncException(23, command.getWorkingDir() + " has moved meanwhile");
+            }
             throw new UncheckedIOException(e.getMessage(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -194,8 +197,27 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 if (problem != null) {
                     throw new HaltedException(problem);
                 }
+            } else if (process != null && Path.of(source).startsWith(mirror.source())) {
+                checkBelow(process, mirror, source);
             }
         }
+    }
+
+    /** A directory below the source may have become a symlink since it was looked at. */
+    private static void checkBelow(Process process, Mirror mirror, String directory) {
+        String problem = mirror.problem();
+        if (problem != null) {
+            throw new HaltedException(problem);
+        }
+        try {
+            Path expected = mirror.source().toRealPath().resolve(mirror.source().relativize(Path.of(directory)));
+            if (Files.readSymbolicLink(proc(process.toHandle(), "cwd")).equals(expected)) {
+                return;
+            }
+        } catch (IOException e) {
+            // It has ended already, or the source is gone: nothing of this is sent.
+        }
+        throw new RsyncException(23, directory + " has moved meanwhile");
     }
 
     /** Waits for the end; a process that is silent for too long has not got one, see above. */
@@ -298,9 +320,18 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     private String dryRun(String command, Call call, int kept) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, "--dry-run");
-        ExecCommand dry = new ExecCommand(
+        return run(command, new Call(call.directory(), arguments, call.input()), kept);
+    }
+
+    /** Makes the call, and returns all that rsync tells. */
+    String run(String command, Call call) {
+        return run(command, call, Integer.MAX_VALUE);
+    }
+
+    private String run(String command, Call call, int kept) {
+        ExecCommand exec = new ExecCommand(
                 command,
-                arguments,
+                call.arguments(),
                 call.directory(),
                 0L,
                 Set.of(),
@@ -309,7 +340,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 false,
                 null);
         try {
-            return new String(execute(dry, kept).getStdout().readAllBytes(), StandardCharsets.ISO_8859_1);
+            return new String(execute(exec, kept).getStdout().readAllBytes(), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {
             throw new UncheckedIOException(e.getMessage(), e);
         }

@@ -10,12 +10,14 @@ import org.apache.camel.Header;
 
 /**
  * The call of {@code kamelet:command}. Java hands arguments over in the platform's charset, in which a file name need not
- * be; so all of them go to the standard input of xargs, as bytes, and xargs starts the program.
+ * be; so all of them go to the standard input of xargs, as bytes, and xargs starts the program. Around both is timeout(1),
+ * which ends them with all that they have started.
  */
 public final class Program {
     private List<String> prefix;
     private List<String> suffix;
     private List<Pattern> include;
+    private int timeLimit;
 
     /** The program and its arguments before the path, split as a shell would. */
     public void setPrefix(String prefix) {
@@ -39,15 +41,27 @@ public final class Program {
                 .toList();
     }
 
+    /** In seconds; 0: none. */
+    public void setTimeLimit(int timeLimit) {
+        if (timeLimit < 0) {
+            throw new IllegalArgumentException(
+                    "kamelet:command: timeLimit = " + timeLimit + ": allowed are seconds, 0 or more");
+        }
+        this.timeLimit = timeLimit;
+    }
+
     public boolean isFor(@Header("DromedaryBytes") byte[] path) {
         String name = new String(path, StandardCharsets.ISO_8859_1);
         return include.isEmpty()
                 || include.stream().anyMatch(regex -> regex.matcher(name).matches());
     }
 
-    /** xargs's own arguments; with -x it rather fails than runs the program twice. */
+    /**
+     * What stands before the arguments; with -x xargs rather fails than runs the program twice. By SIGKILL, since what
+     * hangs may not heed another signal, and since the exit code is one that neither xargs nor the program gives then.
+     */
     public List<String> options() {
-        return List.of("-0", "-x", prefix.get(0));
+        return List.of("-s", "KILL", Integer.toString(timeLimit), "xargs", "-0", "-x", prefix.get(0));
     }
 
     /** The program's arguments, each ended by NUL. */

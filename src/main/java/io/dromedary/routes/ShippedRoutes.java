@@ -9,6 +9,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Properties;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -153,10 +155,13 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
         Settings settings = new Settings();
         Properties defaults = settings.all();
         Properties set = properties.loadProperties(key -> key.startsWith(Settings.PREFIX));
-        for (String key : set.stringPropertyNames()) {
-            String value = context.resolvePropertyPlaceholders(set.getProperty(key));
+        // All of ours by name, too: not everything that has properties, Spring's environment for one, can list them.
+        Set<String> keys = new TreeSet<>(defaults.stringPropertyNames());
+        keys.addAll(set.stringPropertyNames());
+        for (String key : keys) {
+            String value = context.resolvePropertyPlaceholders("{{?" + key + "}}");
             String origin = set instanceof OrderedLocationProperties located ? located.getLocation(key) : null;
-            if (!value.equals(defaults.getProperty(key))) {
+            if (value != null && !value.equals(defaults.getProperty(key))) {
                 settings.set(key, value, Objects.requireNonNullElse(origin, "property"));
             }
         }

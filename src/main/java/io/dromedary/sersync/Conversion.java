@@ -61,6 +61,8 @@ public final class Conversion {
     private final Map<String, String> routes = new LinkedHashMap<>();
     private final Map<String, String> secrets = new LinkedHashMap<>();
     private final List<Note> notes = new ArrayList<>();
+    /** The route of full syncs by an interval that is no cron; most often none. */
+    private String interval = "";
 
     private Conversion(Path file, String plugin, Path directory) {
         this.file = file;
@@ -185,7 +187,8 @@ public final class Conversion {
             String id = unique(ids, name(watch));
             if (plugin == null) {
                 boolean first = tree == trees.get(0);
-                String yaml = mirror(id, watch, tree, sersync, args) + (first ? plugins(id, root, watch, started) : "");
+                String yaml = mirror(id, watch, tree, sersync, args)
+                        + (first ? plugins(id, root, watch, started) + interval : "");
                 routes.put(id + ".camel.yaml" + (first ? "" : ".off"), yaml);
                 if (!first) {
                     note(
@@ -406,13 +409,13 @@ public final class Conversion {
         if (!crontab.isOn()) {
             return;
         }
-        int minutes = crontab.get("schedule").isEmpty() ? 600 : Integer.parseInt(number(crontab, "schedule"));
-        Schedule schedule = Schedule.every(Math.max(1, minutes));
-        set("full-sync.cron", schedule.cron(), "A full sync " + schedule.words() + ": <crontab>, line " + crontab.line);
-        if (schedule.minutes() != minutes) {
-            note(
-                    crontab,
-                    "crontab: every " + minutes + " minutes is no Quartz cron; full syncs are " + schedule.words());
+        int minutes =
+                crontab.get("schedule").isEmpty() ? 600 : Math.max(1, Integer.parseInt(number(crontab, "schedule")));
+        String cron = cron(minutes);
+        if (cron == null) {
+            interval = fullSyncs(minutes, crontab.line);
+        } else {
+            set("full-sync.cron", cron, "A full sync " + words(minutes) + ": <crontab>, line " + crontab.line);
         }
         if (!patterns.isEmpty()) {
             set(
@@ -425,6 +428,38 @@ public final class Conversion {
                     "crontab: with a filter and no crontabfilter sersync ran no full syncs; here they run, and heed the"
                             + " filter");
         }
+    }
+
+    /** Quartz knows the clock and not intervals; null if the interval does not divide the hour or the day. */
+    private static String cron(int minutes) {
+        int hours = minutes / 60;
+        if (60 % minutes == 0) {
+            return minutes == 1 ? "0 * * * * ?" : minutes == 60 ? "0 0 * * * ?" : "0 0/" + minutes + " * * * ?";
+        }
+        if (minutes % 60 != 0 || hours > 24 || 24 % hours != 0) {
+            return null;
+        }
+        return hours == 24 ? "0 0 0 * * ?" : "0 0 0/" + hours + " * * ?";
+    }
+
+    private static String words(int minutes) {
+        int number = minutes % 60 == 0 ? minutes / 60 : minutes;
+        String unit = minutes % 60 == 0 ? "hour" : "minute";
+        return "every " + (number == 1 ? unit : number + " " + unit + "s");
+    }
+
+    private static String fullSyncs(int minutes, int line) {
+        return "\n# A timer, since no Quartz cron says \"" + words(minutes) + "\": <crontab>, line " + line + ".\n"
+                + "- route:\n"
+                + "    id: full-sync-interval\n"
+                + "    description: A full sync " + words(minutes) + ", from the start on\n"
+                + "    from:\n"
+                + "      uri: timer:full-sync-interval\n"
+                + "      parameters:\n"
+                + "        delay: " + minutes + "m\n"
+                + "        period: " + minutes + "m\n"
+                + "      steps:\n"
+                + "        - to: direct:full-sync\n";
     }
 
     private String number(Element element, String attribute) {

@@ -53,11 +53,6 @@ public final class Health {
             super("ready");
         }
 
-        @Override
-        public boolean isLiveness() {
-            return false;
-        }
-
         public void setGate(Gate gate) {
             this.gate = gate;
         }
@@ -90,6 +85,11 @@ public final class Health {
         @Override
         public boolean isReadiness() {
             return false;
+        }
+
+        @Override
+        public boolean isLiveness() {
+            return true;
         }
 
         @Override

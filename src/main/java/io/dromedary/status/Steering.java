@@ -34,9 +34,6 @@ public final class Steering {
     /** Of one file of the fail queue, or of the differences of a remote; the rest is counted. */
     private static final int MOST_PATHS = 1000;
 
-    /** file-watch cannot be asked how far it is: after this long without an event it is taken to be done. */
-    private static final long QUIET = TimeUnit.SECONDS.toNanos(1);
-
     private final AtomicBoolean verifying = new AtomicBoolean();
     private Mirrors mirrors;
     private Gate gate;
@@ -69,10 +66,10 @@ public final class Steering {
         this.status = status;
     }
 
-    /** The answer to a request that is refused. */
-    public static String refused(@ExchangeException Refusal refusal) {
+    /** The answer to a request that is refused, or that something unforeseen went wrong with. */
+    public static String error(@ExchangeException Exception e) {
         JsonObject answer = new JsonObject();
-        answer.put("error", refusal.getMessage());
+        answer.put("error", e instanceof Refusal ? e.getMessage() : e.toString().replaceAll("\\s*\\R\\s*", " "));
         return answer.toJson();
     }
 
@@ -161,13 +158,29 @@ public final class Steering {
         }
     }
 
-    /** Returns when every change made at the sources before is at every remote that is up. */
+    /**
+     * The remotes that a flush syncs as a whole, since file-watch cannot be asked how far it is: what was changed before
+     * may not be told for long.
+     */
+    public Collection<Remote> toldLate() throws InterruptedException {
+        List<Remote> late = mirrors.remotes().stream()
+                .filter(remote -> status.watch(remote.mirror()) == null
+                        && gate.progress(remote.id()).isUp())
+                .toList();
+        if (late.stream().anyMatch(remote -> remote.mirror().isEmpty())) {
+            // Without the event that emptied it, the guard would take it for a mount that is missing.
+            TimeUnit.SECONDS.sleep(1);
+        }
+        return late;
+    }
+
+    /** Returns when every change made at the sources before is at every remote that is up; direct:dromedary-flush stands before it. */
     public String flush(@Header("timeout") String timeout) throws InterruptedException {
         long start = System.nanoTime();
         long deadline = start + TimeUnit.SECONDS.toNanos(seconds(timeout));
         for (Mirror mirror : mirrors.mirrors()) {
             InotifyConsumer watch = status.watch(mirror);
-            if (!(watch == null ? awaitQuiet(mirror, start, deadline) : watch.drain(deadline))) {
+            if (watch != null && !watch.drain(deadline)) {
                 String problem = status.problem(mirror);
                 throw new Refusal(
                         504,
@@ -199,20 +212,6 @@ public final class Steering {
         answer.put("seconds", TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start) / 1000.0);
         answer.put("notUp", notUp);
         return answer.toJson();
-    }
-
-    private static boolean awaitQuiet(Mirror mirror, long start, long deadline) throws InterruptedException {
-        while (true) {
-            long last = mirror.lastEvent() - start > 0 ? mirror.lastEvent() : start;
-            long now = System.nanoTime();
-            if (now - last >= QUIET) {
-                return true;
-            }
-            if (deadline - now <= 0) {
-                return false;
-            }
-            TimeUnit.NANOSECONDS.sleep(Math.min(QUIET - (now - last), deadline - now));
-        }
     }
 
     private static int seconds(String timeout) {

@@ -48,6 +48,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private WatchedTree tree;
 
     private int events;
+    /** The last first half of a rename: its cookie, and what the remotes know by that name; null: not known. */
+    private int moved;
+
+    private String movedFrom;
     /** By {@link System#nanoTime}; at first long ago. */
     private long lastSent = System.nanoTime() - TimeUnit.DAYS.toNanos(1);
 
@@ -145,7 +149,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             return;
         }
         burst.settle(System.nanoTime());
-        send();
+        send(true);
         synchronized (drains) {
             drainsDone = asked;
             drains.notifyAll();
@@ -252,6 +256,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
                     LibC.awaitReadable(wake, -1, 1000);
                 }
             }
+            // what waits only for the end of a temporary file must not be lost
+            send(true);
         } finally {
             alive = false;
         }
@@ -261,7 +267,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         long now = System.nanoTime();
         long next = tree == null ? findRoot(now) : keepUp(now);
         burst.settle(now);
-        send();
+        send(false);
         if (stopping) {
             return;
         }
@@ -329,6 +335,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         if (excludes.matches(path, event.is(InotifyEvent.ISDIR))) {
             return;
         }
+        if (event.is(InotifyEvent.MOVED_FROM)) {
+            moved = event.cookie();
+            movedFrom = burst.nameBefore(path);
+        }
         if (event.is(InotifyEvent.ISDIR)) {
             handleDirectory(event, node, path);
         } else if (event.is(InotifyEvent.CREATE)) {
@@ -339,6 +349,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             burst.fileModified(path);
         } else {
             burst.fileChanged(cause(event), path);
+        }
+        // Last, since what the name meant before is over with the mark.
+        if (event.is(InotifyEvent.MOVED_TO) && event.cookie() == moved && movedFrom != null) {
+            burst.moved(movedFrom, path);
         }
     }
 
@@ -353,7 +367,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         Switch cause = event.is(InotifyEvent.CREATE) ? Switch.CREATE_FOLDER : cause(event);
         burst.mark(cause, path, true);
-        burst.announce(path, cause == Switch.CREATE_FOLDER && !switches.contains(cause));
+        burst.announce(path, cause == Switch.CREATE_FOLDER);
         tree.reconcile(node, event.name());
         burst.announce(null, false);
     }
@@ -454,10 +468,11 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
     }
 
-    private void send() {
+    /** @param all what waits for the end of a temporary file too */
+    private void send(boolean all) {
         int count = events;
         events = 0;
-        ChangeSet changes = burst.take();
+        ChangeSet changes = burst.take(System.nanoTime(), all);
         if (changes.isEmpty()) {
             return;
         }

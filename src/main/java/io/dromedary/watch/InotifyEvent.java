@@ -5,13 +5,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
 /**
- * One event as the kernel reports it, see {@code inotify(7)}. The cookie that joins the two halves of a rename is left
- * out: which directory moved where is told by its watch descriptor, also when the other half is never seen.
+ * One event as the kernel reports it, see {@code inotify(7)}.
  *
  * @param wd the watched directory
+ * @param cookie the same in both halves of a rename, else 0. Only for hints: which directory moved where is told by its
+ *     watch descriptor, also when the other half is never seen
  * @param name the entry in it as a byte string; empty when the event is about the directory itself
  */
-record InotifyEvent(int wd, int mask, String name) {
+record InotifyEvent(int wd, int mask, int cookie, String name) {
     static final int MODIFY = 0x2;
     static final int ATTRIB = 0x4;
     static final int CLOSE_WRITE = 0x8;
@@ -40,8 +41,11 @@ record InotifyEvent(int wd, int mask, String name) {
         int at = buffer.position();
         while (at < buffer.limit()) {
             int length = buffer.getInt(at + 12);
-            events.accept(
-                    new InotifyEvent(buffer.getInt(at), buffer.getInt(at + 4), name(buffer, at + HEADER, length)));
+            events.accept(new InotifyEvent(
+                    buffer.getInt(at),
+                    buffer.getInt(at + 4),
+                    buffer.getInt(at + 8),
+                    name(buffer, at + HEADER, length)));
             at += HEADER + length;
         }
     }

@@ -334,6 +334,75 @@ class ChangeSetTest {
         assertThat(other.size()).isEqualTo(otherAfter.size());
     }
 
+    private static ChangeSet rename(Change from, Change to) {
+        ChangeSet set = new ChangeSet();
+        set.add(from.path(), true);
+        set.add(to.path(), true);
+        set.moved(from.path(), to.path());
+        return set;
+    }
+
+    @Property
+    void renamesChangeNothingElse(@ForAll("changes") List<Change> changes, @ForAll("changes") List<Change> targets) {
+        ChangeSet with = new ChangeSet();
+        ChangeSet without = new ChangeSet();
+        for (int i = 0; i < Math.min(changes.size(), targets.size()); i++) {
+            ChangeSet rename = rename(changes.get(i), targets.get(i));
+            with.merge(rename);
+            rename.forgetMoves();
+            without.merge(rename);
+        }
+        assertThat(content(with)).isEqualTo(content(without));
+        assertThat(with.key()).isEqualTo(without.key());
+        assertThat(without.moves()).isEmpty();
+        with.add("", true);
+        assertThat(with.moves()).isEmpty();
+    }
+
+    /** What is changed first and renamed then may be anything at the remote; however the sets are grouped. */
+    @Property
+    void oldNamesOfRenamesAreThoseThatNothingHadChangedBefore(
+            @ForAll("changes") List<Change> changes,
+            @ForAll("changes") List<Change> targets,
+            @ForAll @IntRange(min = 1, max = 6) int group) {
+        ChangeSet all = new ChangeSet();
+        ChangeSet some = new ChangeSet();
+        ChangeSet changed = new ChangeSet();
+        Set<String> clean = new HashSet<>();
+        for (int i = 0; i < changes.size(); i++) {
+            Change change = changes.get(i);
+            boolean renamed = i < targets.size() && change.deep();
+            if (renamed && !changed.covers(change.path(), false)) {
+                clean.add(change.path());
+            }
+            ChangeSet one = renamed ? rename(change, targets.get(i)) : set(FAR, List.of(change));
+            changed.merge(one);
+            some.merge(one);
+            if (i % group == 0) {
+                all.merge(some);
+                some = new ChangeSet();
+            }
+        }
+        all.merge(some);
+        assertThat(clean).containsAll(all.moves().values());
+    }
+
+    @Test
+    void ofTwoRenamesOneAfterTheOtherTheFirstNameIsKnown() {
+        ChangeSet set = merged(rename(new Change("a", true), new Change("b", true)));
+        set.merge(rename(new Change("b", true), new Change("c/d", true)));
+        assertThat(set.moves()).containsEntry("c/d", "a");
+    }
+
+    @Test
+    void renamesAreBounded() {
+        ChangeSet set = new ChangeSet();
+        for (int i = 0; i <= ChangeSet.MAX_MOVES; i++) {
+            set.merge(rename(new Change("from" + i, true), new Change("to" + i, true)));
+        }
+        assertThat(set.moves()).hasSize(ChangeSet.MAX_MOVES);
+    }
+
     @Test
     void theShippedBoundsHold() {
         ChangeSet oneDirectory = new ChangeSet();

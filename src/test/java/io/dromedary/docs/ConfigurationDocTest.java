@@ -26,9 +26,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 
-/** docs/configuration.md names every setting and parameter that exists, with its default, and no other. */
+/** docs/configuration.md and docs/components.md name every setting and parameter that exists, with its default, and no other. */
 class ConfigurationDocTest {
     private static final Path DOCUMENT = Path.of("docs/configuration.md");
+    private static final Path COMPONENTS = Path.of("docs/components.md");
     private static final Path RESOURCES = Path.of("src/main/resources");
     private static final Path COMPONENT = Path.of("src/generated/resources/META-INF/io/dromedary/watch/inotify.json");
 
@@ -41,7 +42,7 @@ class ConfigurationDocTest {
         Map<String, String> expected = new TreeMap<>();
         settingsAndDefaults().forEach((key, value) -> expected.put(key, orNone(value)));
         Map<String, String> written = new TreeMap<>();
-        table("## Settings").forEach(cells -> written.put(cells.get(0), cells.get(1)));
+        table(DOCUMENT, "## Settings").forEach(cells -> written.put(cells.get(0), cells.get(1)));
         assertThat(written).isEqualTo(expected);
     }
 
@@ -65,7 +66,7 @@ class ConfigurationDocTest {
             boolean required = ((List<?>) definition.get("required")).contains(name);
             expected.put(name, typeAndDefault(map(parameter), "default", required));
         });
-        assertThat(typesAndDefaults("### " + section)).isEqualTo(expected);
+        assertThat(typesAndDefaults("## " + section)).isEqualTo(expected);
     }
 
     @Test
@@ -81,12 +82,24 @@ class ConfigurationDocTest {
                         map(option),
                         "defaultValue",
                         Boolean.TRUE.equals(map(option).get("required")))));
-        assertThat(typesAndDefaults("## The inotify component")).isEqualTo(expected);
+        assertThat(typesAndDefaults("## inotify")).isEqualTo(expected);
+    }
+
+    @Test
+    void headersOfTheInotifyComponent() throws Exception {
+        JsonObject headers;
+        try (Reader reader = Files.newBufferedReader(COMPONENT, UTF_8)) {
+            headers = ((JsonObject) Jsoner.deserialize(reader)).getMap("headers");
+        }
+        String text = Files.readString(COMPONENTS, UTF_8);
+        assertThat(headers).isNotEmpty();
+        headers.forEach((name, header) ->
+                assertThat(text).contains("| `" + name + "` | " + map(header).get("javaType") + " | "));
     }
 
     @Test
     void whateverElseTheTextMentionsExists() throws IOException {
-        String text = Files.readString(DOCUMENT, UTF_8);
+        String text = Files.readString(DOCUMENT, UTF_8) + Files.readString(COMPONENTS, UTF_8);
         Set<String> settings = settingsAndDefaults().keySet();
         // A wrong one is shown in an error message on purpose.
         assertThat(found("(?<![\\w./-])dromedary\\.[a-z][a-z.-]*[a-z]", text.replace("dromedary.exlude;", "")))
@@ -120,17 +133,19 @@ class ConfigurationDocTest {
 
     private static Map<String, String> typesAndDefaults(String heading) throws IOException {
         Map<String, String> written = new TreeMap<>();
-        table(heading).forEach(cells -> written.put(cells.get(0), cells.get(1) + " " + cells.get(2)));
+        table(COMPONENTS, heading).forEach(cells -> written.put(cells.get(0), cells.get(1) + " " + cells.get(2)));
         return written;
     }
 
     /** The rows of the first table below that heading, without its two lines of head; each cell without its ticks. */
-    private static List<List<String>> table(String heading) throws IOException {
+    private static List<List<String>> table(Path document, String heading) throws IOException {
         List<List<String>> rows = new ArrayList<>();
         boolean inSection = false;
-        for (String line : Files.readAllLines(DOCUMENT, UTF_8)) {
+        for (String line : Files.readAllLines(document, UTF_8)) {
             if (line.startsWith("#")) {
                 inSection = line.equals(heading);
+            } else if (inSection && line.isEmpty() && rows.size() > 2) {
+                break;
             } else if (inSection && line.startsWith("|")) {
                 rows.add(Pattern.compile("\\|")
                         .splitAsStream(line.substring(1))

@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
@@ -31,6 +30,8 @@ class KarafIT {
     /** Karaf's own watch their directories by inotify too, so this is compared with what was there before. */
     private static final Pattern OURS =
             Pattern.compile("(?i).*(camel|dromedary|quartz|jna|rsync|inotify|eventfd|watch).*");
+
+    private static final Path KARAF = DromedaryProcess.PROJECT.resolve("target/karaf");
 
     @TempDir
     Path directory;
@@ -96,7 +97,8 @@ class KarafIT {
                         .module("second", secondCopy)
                         .start();
                 KarafProcess karaf = new KarafProcess(tree("karaf"))) {
-            Map<String, Integer> before = traces(karaf);
+            Map<String, Integer> all = traces(karaf);
+            Map<String, Integer> before = running(karaf);
             Path routes = Files.createDirectories(karaf.etc().resolve("dromedary"));
             Path settings = karaf.etc().resolve("dromedary.cfg");
             Files.writeString(routes.resolve("www.camel.yaml"), route("www", source, daemon.url("copy")));
@@ -135,7 +137,15 @@ class KarafIT {
             awaitText(copy.resolve("live"), "4");
             Files.writeString(settings, "dromedary.exclude = *.tmp\n");
 
-            // While it starts anew they say so.
+            // What a remote has not got is listed and tried again. While it starts anew they say so.
+            daemon.stop();
+            Files.writeString(source.resolve("live"), "4 at last");
+            await().atMost(SOON).untilAsserted(() -> assertThat(karaf.shell("dromedary:failed list"))
+                    .contains("www-copy"));
+            daemon.start();
+            await().atMost(SOON).untilAsserted(() -> assertThat(karaf.shell("dromedary:failed retry"))
+                    .contains("are tried again"));
+            awaitText(copy.resolve("live"), "4 at last");
             await().atMost(SOON).untilAsserted(() -> assertThat(
                             karaf.shell("dromedary:flush; dromedary:status; dromedary:sync www; dromedary:failed"))
                     .contains("flushed in", "full sync started: [www-copy]", "nothing has failed")
@@ -143,16 +153,21 @@ class KarafIT {
 
             // Stop, start and update; what changed meanwhile arrives.
             karaf.bundle("stop", BUNDLE);
-            await().atMost(SOON).untilAsserted(() -> assertThat(running(karaf)).isEmpty());
+            await().atMost(SOON).untilAsserted(() -> assertThat(running(karaf)).isEqualTo(before));
             Files.writeString(source.resolve("live"), "5");
             karaf.bundle("start", BUNDLE);
             awaitText(copy.resolve("live"), "5");
-            karaf.bundle("refresh", BUNDLE);
+            karaf.bundle("update", BUNDLE);
             Files.writeString(source.resolve("live"), "6");
             awaitText(copy.resolve("live"), "6");
+            karaf.bundle("stop", BUNDLE);
+            await().atMost(SOON).untilAsserted(() -> assertThat(running(karaf)).isEqualTo(before));
+            karaf.bundle("start", BUNDLE);
+            Files.writeString(source.resolve("live"), "7");
+            awaitText(copy.resolve("live"), "7");
 
             Files.delete(karaf.deploy().resolve("dromedary.kar"));
-            await().atMost(SOON).untilAsserted(() -> assertThat(traces(karaf)).isEqualTo(before));
+            await().atMost(SOON).untilAsserted(() -> assertThat(traces(karaf)).isEqualTo(all));
         }
     }
 
@@ -165,7 +180,7 @@ class KarafIT {
                 KarafProcess karaf = new KarafProcess(tree("karaf"))) {
             Path routes = Files.createDirectories(karaf.etc().resolve("dromedary"));
             Files.writeString(routes.resolve("www.camel.yaml"), route("www", source, daemon.url("copy")));
-            karaf.install(platform(), "camel-core");
+            karaf.install(KARAF.resolve("camel-platform.xml"), "camel-core");
             karaf.install(features(), "dromedary-platform");
 
             awaitText(copy.resolve("early"), "1");
@@ -173,61 +188,32 @@ class KarafIT {
             awaitText(copy.resolve("live"), "2");
             assertThat(karaf.shell("dromedary:flush")).contains("flushed in");
             assertThat(karaf.shell("dromedary:status")).containsPattern("www-copy +live +0 +0");
+            assertThat(Files.size(jar())).isLessThan(500_000);
         }
     }
 
-    private static final Path TARGET = DromedaryProcess.PROJECT.resolve("target");
-
-    /** A Camel of one of camel-karaf's lines: plain jars, wrapped as camel-karaf does, in features of its names. */
-    private Path platform() throws IOException {
-        StringBuilder bundles = new StringBuilder();
-        try (Stream<Path> jars = Files.list(TARGET.resolve("platform"))) {
-            for (Path jar : (Iterable<Path>) jars.sorted()::iterator) {
-                String name = jar.getFileName().toString().replaceFirst("\\.jar$", "");
-                String version = name.replaceFirst("^.*-(?=\\d)", "");
-                String wrapped = name.startsWith("camel-core-osgi") || !name.matches("(camel|directory-watcher).*")
-                        ? jar.toUri().toString()
-                        : "wrap:" + jar.toUri() + "$overwrite=merge&amp;Bundle-SymbolicName="
-                                + name.replaceFirst("-\\d.*$", "") + "&amp;Bundle-Version=" + version
-                                + "&amp;Export-Package=*;version=" + version
-                                + "&amp;Import-Package=*;resolution:=optional";
-                bundles.append("    <bundle>").append(wrapped).append("</bundle>\n");
-            }
-        }
-        StringBuilder features = new StringBuilder();
-        for (String name : List.of("yaml-dsl", "kamelet", "exec", "file-watch", "quartz")) {
-            features.append(
-                    "  <feature name='camel-" + name + "' version='4.14.1'><feature>camel-core</feature></feature>\n");
-        }
-        return Files.writeString(
-                directory.resolve("platform.xml"),
-                "<features name='platform' xmlns='http://karaf.apache.org/xmlns/features/v1.6.0'>\n"
-                        + "  <feature name='camel-core' version='4.14.1'>\n"
-                        + "    <feature prerequisite='true'>wrap</feature>\n" + bundles + "  </feature>\n" + features
-                        + "</features>\n");
-    }
-
-    /** The shipped file, its bundles taken from where the build has put them: they are in no repository yet. */
+    /** The shipped file, with our bundle from where the build has put it: it is in no repository yet. */
     private Path features() throws IOException {
-        String text = Files.readString(TARGET.resolve("karaf/features-platform.xml"));
-        Path jar;
-        try (Stream<Path> files = Files.list(TARGET)) {
-            jar = files.filter(file -> file.getFileName().toString().matches("dromedary-[0-9.]+\\.jar"))
+        String text = Files.readString(KARAF.resolve("features-platform.xml"));
+        String ours = "mvn:io.dromedary/dromedary/[^<]*";
+        assertThat(text).containsPattern(ours);
+        return Files.writeString(
+                directory.resolve("features-platform.xml"),
+                text.replaceAll(ours, jar().toUri().toString()));
+    }
+
+    private static Path jar() throws IOException {
+        try (Stream<Path> files = Files.list(DromedaryProcess.PROJECT.resolve("target"))) {
+            return files.filter(file -> file.getFileName().toString().matches("dromedary-[0-9.]+\\.jar"))
                     .findAny()
                     .orElseThrow();
         }
-        text = text.replaceAll("mvn:io.dromedary/dromedary/[^<]*", jar.toUri().toString())
-                .replaceAll(
-                        "mvn:net.java.dev.jna/jna/([^<]*)",
-                        TARGET.resolve("platform").toUri() + "jna-$1.jar");
-        assertThat(text).doesNotContain("mvn:");
-        return Files.writeString(directory.resolve("features-platform.xml"), text);
     }
 
-    /** What only a running mirror has. */
-    private static List<String> running(KarafProcess karaf) throws Exception {
-        return traces(karaf).keySet().stream()
-                .filter(trace -> trace.matches("(Camel|dromedary-|DefaultQuartz|JNA).*|.*(eventfd|/pid).*"))
-                .toList();
+    /** What a bundle has that is installed and does nothing, its jars, is left out. */
+    private static Map<String, Integer> running(KarafProcess karaf) throws Exception {
+        Map<String, Integer> traces = traces(karaf);
+        traces.keySet().removeIf(trace -> trace.endsWith(".jar"));
+        return traces;
     }
 }

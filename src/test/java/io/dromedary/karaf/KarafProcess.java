@@ -4,6 +4,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.DromedaryProcess;
+import io.dromedary.testbed.MavenBuild;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -11,6 +12,7 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -65,6 +67,11 @@ final class KarafProcess implements AutoCloseable {
                         "" + ports.get(2),
                         "rmiServerHost",
                         "127.0.0.1"));
+        // What the build has fetched.
+        Files.writeString(
+                etc().resolve("org.ops4j.pax.url.mvn.cfg"),
+                "\norg.ops4j.pax.url.mvn.repositories = " + MavenBuild.FETCHED.toUri() + "@id=fetched\n",
+                StandardOpenOption.APPEND);
         Files.writeString(
                 etc().resolve("users.properties"),
                 "karaf = karaf,_g_:admingroup\n" + "_g_\\:admingroup = group,admin,manager,viewer,systembundles,ssh\n");

@@ -17,6 +17,7 @@ import io.dromedary.testbed.SshDaemon;
 import io.dromedary.testbed.Trees;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -51,7 +52,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * What a real rsync makes of the calls, at each kind of target and for both ways to delete. Where the rsync at hand
  * refuses deletions in the list, the first way is asserted to be refused, and recognised as such, instead.
  */
-@ParameterizedClass(name = "{0}, deletions by directory: {1}")
+@ParameterizedClass(name = "{0}, deletions by directory: {1}, whole directories file by file: {2}")
 @MethodSource("ways")
 class RsyncCallsIT {
     private enum Where {
@@ -77,6 +78,9 @@ class RsyncCallsIT {
     @Parameter(1)
     boolean byDirectory;
 
+    @Parameter(2)
+    boolean fileByFile;
+
     private Path source;
     private RawFiles files;
     private Mirrors mirrors;
@@ -85,8 +89,8 @@ class RsyncCallsIT {
 
     /** Each run over ssh takes a second: there is one test of its own for it. */
     static Stream<Object[]> ways() {
-        return Stream.of(Where.DAEMON, Where.LOCAL)
-                .flatMap(where -> Stream.of(false, true).map(byDirectory -> new Object[] {where, byDirectory}));
+        return Stream.of(Where.DAEMON, Where.LOCAL).flatMap(where -> Stream.of(false, true)
+                .map(one -> new Object[] {where, one, one == (where == Where.LOCAL)}));
     }
 
     @BeforeAll
@@ -149,6 +153,7 @@ class RsyncCallsIT {
         mirror.setSource(source.toString());
         mirror.setExclude(exclude);
         mirror.setExcludeRegex(excludeRegex);
+        mirror.setEvents(fileByFile ? "delete,close-write" : "delete,modify");
         mirror.setMirrors(mirrors);
         mirror.register();
         remote = new Remote();
@@ -179,6 +184,11 @@ class RsyncCallsIT {
         rsyncCalls.setFullSyncExclude(fullSyncExclude);
     }
 
+    private static void run(RsyncCalls.Call call, List<RsyncCalls.Call> ran) {
+        run(call);
+        ran.add(call);
+    }
+
     private static void run(RsyncCalls.Call call) {
         try (RsyncProcess rsync = new RsyncProcess()) {
             rsync.execute(new ExecCommand(
@@ -196,16 +206,16 @@ class RsyncCallsIT {
 
     /** Pushes as the route does: once more, by directory, when this remote's rsync refuses the deletions. */
     private List<RsyncCalls.Call> push(ChangeSet changes) {
-        List<RsyncCalls.Call> calls = rsyncCalls.callsFor(remote, changes);
+        List<RsyncCalls.Call> calls = new ArrayList<>();
         try {
-            calls.forEach(RsyncCallsIT::run);
+            rsyncCalls.callsFor(remote, changes).forEach(call -> run(call, calls));
         } catch (RsyncException e) {
             assertThat(e.isDeletionRefused() && refusing.get(where) && !remote.deletesByRule())
                     .as(e.getMessage())
                     .isTrue();
             remote.deleteByRule();
-            calls = rsyncCalls.callsFor(remote, changes);
-            calls.forEach(RsyncCallsIT::run);
+            calls.clear();
+            rsyncCalls.callsFor(remote, changes).forEach(call -> run(call, calls));
         }
         return calls;
     }
@@ -282,7 +292,8 @@ class RsyncCallsIT {
                     .allMatch(call -> call.arguments().contains(Transfer.OPTION));
             Exchange exchange = new DefaultExchange(camel);
             exchange.getMessage().setBody(batch);
-            List<RsyncCalls.Call> calls = rsyncCalls.calls("copy", exchange);
+            List<RsyncCalls.Call> calls = new ArrayList<>();
+            rsyncCalls.calls("copy", exchange).forEach(calls::add);
             assertThat(calls).hasSize(1);
             assertThat(calls.get(0).arguments()).doesNotContain(Transfer.OPTION);
             assertThat(calls.get(0).arguments().contains("--delete-missing-args"))
@@ -308,7 +319,7 @@ class RsyncCallsIT {
     void otherFailuresAreNoRefusedDeletion() throws IOException {
         write("file", "");
         RsyncCalls.Call call =
-                rsyncCalls.callsFor(remote, ChangeSet.ofEverything()).get(0);
+                rsyncCalls.callsFor(remote, ChangeSet.ofEverything()).iterator().next();
         if (where == Where.DAEMON) {
             daemon.stop();
         } else {
@@ -857,7 +868,7 @@ class RsyncCallsIT {
         files.create("large", new byte[(1 << 20) + 1]);
         assertThat(farTimeoutOff(pushEntries("small", "d"))).isEqualTo(where == Where.DAEMON);
         assertThat(farTimeoutOff(pushEntries("small", "large"))).isFalse();
-        assertThat(farTimeoutOff(pushTree("d"))).isFalse();
+        assertThat(farTimeoutOff(pushTree("d"))).isEqualTo(where == Where.DAEMON && fileByFile);
         assertSame();
     }
 
@@ -887,6 +898,44 @@ class RsyncCallsIT {
         assertThat(calls)
                 .filteredOn(call -> call.arguments().contains("--files-from=-"))
                 .allMatch(call -> new String(call.input(), ISO_8859_1).split("\0").length <= 3);
+        assertSame();
+    }
+
+    @Test
+    void wholeDirectoriesGoInPartsAndWithoutWhatIsBeingWritten() throws IOException {
+        mirror("", true, 3, "");
+        write("d/sub/old", "old");
+        write("d/sub/gone", "");
+        pushEverything();
+        write(target, "d/sub/extra/file", "");
+        remove("d/sub/gone");
+        for (int i = 0; i < 8; i++) {
+            write("d/sub" + i % 3 + "/new" + i, "text");
+        }
+        write("elsewhere", "text");
+        Files.createLink(source.resolve("d/linked"), source.resolve("elsewhere"));
+        List<RsyncCalls.Call> calls;
+        try (OutputStream made = Files.newOutputStream(source.resolve("d/made"));
+                OutputStream changed = Files.newOutputStream(source.resolve("d/sub/old"));
+                OutputStream linked = Files.newOutputStream(source.resolve("elsewhere"))) {
+            for (OutputStream one : List.of(made, changed, linked)) {
+                one.write('1');
+            }
+            calls = pushTree("d");
+            assertThat(Files.exists(target.resolve("d/made"))).isNotEqualTo(fileByFile);
+            assertThat(target.resolve("d/sub/old")).hasContent(fileByFile ? "old" : "1");
+            assertThat(target.resolve("d/linked"))
+                    .as("it may be closed elsewhere")
+                    .hasContent("1");
+            for (OutputStream one : List.of(made, changed, linked)) {
+                one.write('2');
+            }
+        }
+        assertThat(target.resolve("d/sub/extra")).doesNotExist();
+        assertThat(calls)
+                .allMatch(call -> new String(call.input(), ISO_8859_1).split("\0").length <= 3)
+                .hasSizeGreaterThanOrEqualTo(fileByFile ? 6 : 1);
+        pushEntries("d/made", "d/sub/old", "d/linked", "elsewhere");
         assertSame();
     }
 

@@ -89,8 +89,9 @@ class KameletBeansTest {
         program.setPrefix("/opt/x -a 'b c'");
         program.setSuffix("");
         program.setInclude("(.*)\\.php, /a{1\\,2}");
+        program.setTimeLimit(9);
         byte[] path = "/data/ä;`id`\n\u00ff.php".getBytes(ISO_8859_1);
-        assertThat(program.options()).containsExactly("-0", "-x", "/opt/x");
+        assertThat(program.options()).containsExactly("-s", "KILL", "9", "xargs", "-0", "-x", "/opt/x");
         assertThat(new String(program.arguments(path), ISO_8859_1)).isEqualTo("-a\0b c\0/data/ä;`id`\n\u00ff.php\0");
         assertThat(program.isFor(path)).isTrue();
         assertThat(program.isFor("/aa".getBytes(UTF_8))).isTrue();

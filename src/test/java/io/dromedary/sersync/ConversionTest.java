@@ -117,9 +117,8 @@ class ConversionTest {
                 .containsEntry("exclude", "*.bak")
                 .containsEntry("rsync.bwlimit", "2000")
                 .containsEntry("rsync.timeout", "100")
-                .containsEntry("full-sync.cron", "0 0 0/8 * * ?")
                 .containsEntry("full-sync.exclude", "*.php, info/*")
-                .hasSize(9);
+                .hasSize(8);
         assertThat(everything.routes()).containsOnlyKeys("www.camel.yaml", "img.camel.yaml.off");
         JsonNode routes = YAML.readTree(everything.routes().get("www.camel.yaml"));
         JsonNode remotes = routes.at("/0/route/from/steps/0/multicast/steps");
@@ -139,6 +138,10 @@ class ConversionTest {
                 .isEqualTo("{\"url\":\"http://ccms.example.com/index.jsp\",\"user\":\"me\",\"passwordFile\":\""
                         + directory.resolve("cdn.secret") + "\",\"base\":\"http://pic.example.com/cms\","
                         + "\"match\":\"site([/a-zA-Z0-9]*).example.com/images\"}");
+        assertThat(routes.at("/5/route/from").toString())
+                .isEqualTo(
+                        "{\"uri\":\"timer:full-sync-interval\",\"parameters\":{\"delay\":\"600m\",\"period\":\"600m\"},"
+                                + "\"steps\":[{\"to\":\"direct:full-sync\"}]}");
         everything.write();
         assertThat(directory.resolve("cdn.secret")).hasContent("p&ss word");
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory.resolve("cdn.secret"))))
@@ -158,7 +161,7 @@ class ConversionTest {
         Path file = FILES.resolve("everything.xml");
         assertThat(convert("everything.xml").notes())
                 .extracting(note -> note.substring(file.toString().length() + 1).split(": ")[0])
-                .containsExactly("5", "6", "7", "12", "15", "31", "35", "41", "42", "52", "53", "56", "68", "70");
+                .containsExactly("5", "6", "7", "12", "15", "31", "35", "41", "52", "53", "56", "68", "70");
     }
 
     @Test
@@ -240,19 +243,30 @@ class ConversionTest {
             textBlock =
                     """
             1    | 0 * * * * ?
-            7    | 0 0/6 * * * ?
+            6    | 0 0/6 * * * ?
             30   | 0 0/30 * * * ?
             60   | 0 0 * * * ?
-            90   | 0 0 * * * ?
-            600  | 0 0 0/8 * * ?
             720  | 0 0 0/12 * * ?
             1440 | 0 0 0 * * ?
-            2880 | 0 0 0 1/2 * ?
             """)
     void minutesBecomeACron(int minutes, String cron) throws IOException {
         assertThat(convertWith("", "<crontab start='true' schedule='" + minutes + "'/>")
                         .settings())
                 .containsEntry("full-sync.cron", cron);
+    }
+
+    /** Quartz has no cron for them. */
+    @ParameterizedTest
+    @ValueSource(ints = {7, 45, 90, 300, 600, 1500, 2880})
+    void minutesBecomeATimer(int minutes) throws IOException {
+        Conversion timed = convertWith("", "<crontab start='true' schedule='" + minutes + "'/>");
+        assertThat(timed.settings()).doesNotContainKey("full-sync.cron");
+        assertThat(timed.notes()).isEmpty();
+        JsonNode from = YAML.readTree(timed.routes().get("www.camel.yaml")).at("/1/route/from");
+        // The first one comes after the interval too: without -r there is none at the start.
+        assertThat(from.at("/parameters/delay").asText()).isEqualTo(minutes + "m");
+        assertThat(from.at("/parameters/period").asText()).isEqualTo(minutes + "m");
+        assertThat(from.at("/steps/0/to").asText()).isEqualTo("direct:full-sync");
     }
 
     @Test

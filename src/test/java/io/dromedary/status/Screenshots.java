@@ -69,7 +69,7 @@ class Screenshots {
                 dromedary.awaitLine("web2: full sync done", SOON);
                 writer.scheduleWithFixedDelay(() -> write(www, random), 0, 150, TimeUnit.MILLISECONDS);
                 browser.open("http://127.0.0.1:" + port + "/");
-                browser.size(1240, 720);
+                browser.size(1240, 860);
                 hold(Duration.ofSeconds(40));
                 other.stop();
                 hold(Duration.ofSeconds(30));

@@ -67,11 +67,12 @@ public final class Browser implements AutoCloseable {
         driver.get(url);
     }
 
-    /** A window of that size; with 360 × 740 a phone's. */
+    /** A window of that size, without a scrollbar; with 360 × 740 a phone's. */
     public void size(int width, int height) {
         driver.executeCdpCommand(
                 "Emulation.setDeviceMetricsOverride",
                 Map.of("width", width, "height", height, "deviceScaleFactor", 1, "mobile", width < 600));
+        driver.executeCdpCommand("Emulation.setScrollbarsHidden", Map.of("hidden", true));
     }
 
     /** @param scheme light or dark */
@@ -116,7 +117,6 @@ public final class Browser implements AutoCloseable {
 
     /** What is seen now, as PNG. */
     public void screenshot(Path file) {
-        driver.executeCdpCommand("Emulation.setScrollbarsHidden", Map.of("hidden", true));
         try {
             Files.write(file, driver.getScreenshotAs(OutputType.BYTES));
         } catch (IOException e) {

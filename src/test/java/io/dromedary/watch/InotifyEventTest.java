@@ -34,7 +34,7 @@ class InotifyEventTest {
                 .withCharRange('\u0001', '\u00ff')
                 .ofMinLength(0)
                 .ofMaxLength(255);
-        return Combinators.combine(Arbitraries.integers(), Arbitraries.integers(), names)
+        return Combinators.combine(Arbitraries.integers(), Arbitraries.integers(), Arbitraries.integers(), names)
                 .as(InotifyEvent::new)
                 .list()
                 .ofMaxSize(100);
@@ -51,7 +51,7 @@ class InotifyEventTest {
     private static void encode(InotifyEvent event, ByteBuffer buffer) {
         byte[] name = event.name().getBytes(StandardCharsets.ISO_8859_1);
         int length = name.length == 0 ? 0 : (name.length / 16 + 1) * 16;
-        buffer.putInt(event.wd()).putInt(event.mask()).putInt(4711).putInt(length);
+        buffer.putInt(event.wd()).putInt(event.mask()).putInt(event.cookie()).putInt(length);
         buffer.put(name).put(new byte[length - name.length]);
     }
 }

@@ -1,0 +1,106 @@
+package io.dromedary.push;
+
+import io.dromedary.change.Excludes;
+import io.dromedary.posix.Entries;
+import io.dromedary.posix.LibC;
+import io.dromedary.posix.PosixException;
+import io.dromedary.posix.Stat;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * Goes through whole directories, a part at a time, and leaves out the files that somebody is writing: their close is a
+ * change of its own. Each file is looked at when its turn comes, so just before it is pushed. It keeps no more than the
+ * names beside the way down to where it is.
+ */
+final class Walk {
+    private final String root;
+    private final Excludes excludes;
+    /** What comes next, last first; a directory's path with a slash at its end. */
+    private final Deque<String> waiting = new ArrayDeque<>();
+
+    private List<String> directories = new ArrayList<>();
+
+    /** @param root absolute, a byte string; the tops are relative to it, and none is excluded */
+    Walk(String root, Excludes excludes, Collection<String> tops) {
+        this.root = root;
+        this.excludes = excludes;
+        tops.forEach(top -> waiting.addLast(top + "/"));
+    }
+
+    boolean isDone() {
+        return waiting.isEmpty();
+    }
+
+    /** Goes on until that many paths more are in the list. Returns how many bytes the files among them have. */
+    long go(int most, Collection<String> paths) {
+        long bytes = 0;
+        for (int left = most; left > 0 && !waiting.isEmpty(); ) {
+            String next = waiting.removeLast();
+            if (next.endsWith("/")) {
+                String directory = next.substring(0, next.length() - 1);
+                paths.add(directory);
+                left--;
+                list(directory);
+            } else {
+                String absolute = root + "/" + next;
+                Stat stat = stat(absolute);
+                if (!isBeingWritten(stat, absolute)) {
+                    paths.add(next);
+                    left--;
+                    bytes += stat == null ? 0 : stat.size();
+                }
+            }
+        }
+        return bytes;
+    }
+
+    /** The directories met since this was last asked, each with a slash at its end. */
+    List<String> takeDirectories() {
+        List<String> met = directories;
+        directories = new ArrayList<>();
+        return met;
+    }
+
+    private void list(String directory) {
+        boolean is;
+        try {
+            is = Entries.list(root + "/" + directory, (name, isDirectory) -> {
+                String path = directory + "/" + name;
+                if (!excludes.matches(path, isDirectory)) {
+                    waiting.addLast(isDirectory ? path + "/" : path);
+                }
+            });
+        } catch (PosixException e) {
+            // rsync says why it cannot be read, when it comes to what is to be deleted in it.
+            is = true;
+        }
+        if (is) {
+            directories.add(directory + "/");
+        }
+    }
+
+    private static Stat stat(String absolutePath) {
+        try {
+            return Entries.lstat(absolutePath);
+        } catch (PosixException e) {
+            return null;
+        }
+    }
+
+    /** Whether somebody is writing what is at this path. */
+    static boolean isBeingWritten(String absolutePath) {
+        return isBeingWritten(stat(absolutePath), absolutePath);
+    }
+
+    /**
+     * Of a file with more names than one that is not asked: it may be closed by a name that nobody watches, and would
+     * wait for ever.
+     */
+    private static boolean isBeingWritten(Stat stat, String absolutePath) {
+        return stat != null && stat.isRegular() && stat.nlink() == 1 && LibC.isOpenForWriting(absolutePath);
+    }
+}

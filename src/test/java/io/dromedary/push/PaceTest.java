@@ -1,0 +1,70 @@
+package io.dromedary.push;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+class PaceTest {
+    private static final long STEP = TimeUnit.MILLISECONDS.toNanos(10);
+    private static final List<String> LOG = List.of("log");
+
+    private final Pace pace = new Pace();
+
+    /** How often the log is pushed that is appended to every 10 ms. */
+    private int pushes(long from, int appends) {
+        int pushes = 0;
+        for (int i = 0; i < appends; i++) {
+            long now = from + i * STEP;
+            if (pace.pause(LOG, now) == 0) {
+                pace.pushed(LOG, now);
+                pushes++;
+            }
+        }
+        return pushes;
+    }
+
+    @Test
+    void whatIsPushedOverAndOverWaitsLongerAndLonger() {
+        assertThat(pushes(0, 100)).isBetween(Pace.FREE + 3, 12);
+        assertThat(pushes(100 * STEP, 1_000)).isBetween(9, 13);
+    }
+
+    @Test
+    void theFirstTimesAreAtOnce() {
+        assertThat(pushes(0, Pace.FREE)).isEqualTo(Pace.FREE);
+    }
+
+    @Test
+    void whatIsNewHasNoneOfItWait() {
+        pushes(0, 1_000);
+        assertThat(pace.pause(LOG, 1_000 * STEP)).isPositive();
+        assertThat(pace.pause(List.of("log", "new"), 1_000 * STEP)).isZero();
+        assertThat(pace.pause(List.of(), 1_000 * STEP)).isZero();
+    }
+
+    @Test
+    void afterAQuietTimeItIsNewAgain() {
+        pushes(0, 1_000);
+        long later = 1_000 * STEP + 2 * Pace.LONGEST_PAUSE;
+        assertThat(pushes(later, Pace.FREE)).isEqualTo(Pace.FREE);
+    }
+
+    @Test
+    void oneThatIsSavedEverySecondNeverWaits() {
+        for (int i = 0; i < 100; i++) {
+            assertThat(pace.pause(LOG, i * Pace.LONGEST_PAUSE)).isZero();
+            pace.pushed(LOG, i * Pace.LONGEST_PAUSE);
+        }
+    }
+
+    @Test
+    void howMuchItKnowsIsBounded() {
+        pushes(0, 1_000);
+        for (int i = 0; i < 2_000; i++) {
+            pace.pushed(List.of("file" + i), 1_000 * STEP);
+        }
+        assertThat(pace.pause(LOG, 1_000 * STEP)).isZero();
+    }
+}

@@ -1,0 +1,415 @@
+package io.dromedary.push;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.dromedary.change.ChangeSet;
+import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Remote;
+import io.dromedary.testbed.Command;
+import io.dromedary.testbed.RsyncDaemon;
+import io.dromedary.testbed.SshDaemon;
+import io.dromedary.testbed.Trees;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import org.apache.camel.LoggingLevel;
+import org.apache.camel.component.exec.ExecCommand;
+import org.apache.camel.impl.DefaultCamelContext;
+import org.apache.camel.support.DefaultExchange;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What a rename costs on the wire at each kind of target, and that a hint about one that is wrong does no harm. */
+@ParameterizedClass(name = "{0}")
+@EnumSource(names = {"DAEMON", "LOCAL"})
+class RenamesIT {
+    enum Where {
+        DAEMON,
+        LOCAL,
+        SSH
+    }
+
+    private static final int FILES = 4;
+    private static final int SIZE = 1 << 20;
+
+    private static Path target;
+    private static RsyncDaemon daemon;
+    private static SshDaemon ssh;
+
+    @TempDir
+    Path directory;
+
+    @Parameter
+    Where where;
+
+    private Path source;
+    private Remote remote;
+    private RsyncCalls rsyncCalls;
+    private FailQueue failQueue;
+    private Batch batch;
+
+    @BeforeAll
+    static void start(@TempDir Path module) throws IOException {
+        target = Files.createDirectory(module.resolve("target"));
+        daemon = new RsyncDaemon().module("m", target).start();
+        ssh = new SshDaemon().start();
+    }
+
+    @AfterAll
+    static void stop() {
+        daemon.close();
+        ssh.close();
+    }
+
+    /** Two trees of 4 MB and a large file, at both sides. */
+    @BeforeEach
+    void prepare() throws IOException {
+        source = Files.createDirectory(directory.resolve("source"));
+        shell(target, "find . -mindepth 1 -delete");
+        Random random = new Random(1);
+        for (String name : List.of("a", "b")) {
+            Files.createDirectories(source.resolve(name).resolve("sub"));
+            for (int i = 0; i < FILES; i++) {
+                byte[] content = new byte[SIZE];
+                random.nextBytes(content);
+                Files.write(source.resolve(name).resolve(i == 0 ? "sub/f" : "f" + i), content);
+            }
+        }
+        Files.createDirectories(source.resolve("p/q"));
+        Files.copy(source.resolve("a/f1"), source.resolve("large"));
+        mirror("", "-a");
+        push(ChangeSet.ofEverything());
+        assertEqual();
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        failQueue.close();
+    }
+
+    private void mirror(String exclude, String args) throws IOException {
+        Mirrors mirrors = new Mirrors();
+        Mirror mirror = new Mirror();
+        mirror.setId("tree");
+        mirror.setSource(source.toString());
+        mirror.setExclude(exclude);
+        mirror.setExcludeRegex("");
+        mirror.setMirrors(mirrors);
+        mirror.register();
+        remote = new Remote();
+        remote.setId("copy");
+        remote.setMirror("tree");
+        remote.setTarget(
+                switch (where) {
+                    case DAEMON -> daemon.url("m");
+                    case LOCAL -> target.toString();
+                    case SSH -> ssh.target(target);
+                });
+        remote.setPasswordFile("");
+        remote.setSsh(String.join(" ", ssh.sshArguments()));
+        remote.setArgs(args);
+        remote.setTimeout(60);
+        remote.setBwlimit("");
+        remote.setMirrors(mirrors);
+        remote.register();
+        if (failQueue != null) {
+            failQueue.close();
+        }
+        failQueue = new FailQueue();
+        failQueue.setStateDir(directory.resolve("state").toString());
+        failQueue.setMirrors(mirrors);
+        failQueue.setBackoff("1ms");
+        failQueue.setMaxBackoff("1ms");
+        failQueue.open();
+        RsyncProcess rsync = new RsyncProcess();
+        rsync.setMirrors(mirrors);
+        rsyncCalls = new RsyncCalls();
+        rsyncCalls.setMirrors(mirrors);
+        rsyncCalls.setRsyncProcess(rsync);
+        rsyncCalls.setFailQueue(failQueue);
+        rsyncCalls.setCommand("rsync");
+        rsyncCalls.setMaxPaths(5000);
+        rsyncCalls.setFullSyncExclude("");
+    }
+
+    private static void shell(Path where, String script) {
+        Command command = Command.run("sh", "-euc", "cd \"$0\"\n" + script, where.toString());
+        assertThat(command.exitCode()).as(command.errors()).isZero();
+    }
+
+    private void assertEqual() {
+        assertThat(Trees.differences(source, target)).isEmpty();
+    }
+
+    private List<RsyncCalls.Call> calls(ChangeSet changes) {
+        batch = new Batch();
+        batch.merge(changes);
+        return calls(batch);
+    }
+
+    private List<RsyncCalls.Call> calls(Batch pushed) {
+        DefaultExchange exchange = new DefaultExchange(new DefaultCamelContext());
+        exchange.getMessage().setBody(pushed);
+        List<RsyncCalls.Call> calls = new ArrayList<>();
+        rsyncCalls.calls("copy", exchange).forEach(calls::add);
+        return calls;
+    }
+
+    private static long run(RsyncCalls.Call call) {
+        try (RsyncProcess rsync = new RsyncProcess()) {
+            String told = new String(
+                    rsync.execute(new ExecCommand(
+                                    "rsync",
+                                    call.arguments(),
+                                    call.directory(),
+                                    0L,
+                                    Set.of(),
+                                    new ByteArrayInputStream(call.input()),
+                                    null,
+                                    false,
+                                    LoggingLevel.OFF))
+                            .getStdout()
+                            .readAllBytes(),
+                    StandardCharsets.ISO_8859_1);
+            String sent = "Total bytes sent: ";
+            return told.lines()
+                    .filter(line -> line.startsWith(sent))
+                    .mapToLong(line -> Long.parseLong(line.substring(sent.length())))
+                    .sum();
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Returns the bytes that went over the wire to the remote. */
+    private long push(ChangeSet changes) {
+        long sent = calls(changes).stream().mapToLong(RenamesIT::run).sum() + batch.bytesSent();
+        failQueue.through("copy", batch);
+        return sent;
+    }
+
+    /** What the watch tells of {@code mv from to}, merged. */
+    private static ChangeSet renames(String... fromTo) {
+        ChangeSet all = new ChangeSet();
+        for (int i = 0; i < fromTo.length; i += 2) {
+            ChangeSet one = new ChangeSet();
+            one.add(fromTo[i], true);
+            one.add(fromTo[i + 1], true);
+            one.moved(fromTo[i], fromTo[i + 1]);
+            all.merge(one);
+        }
+        return all;
+    }
+
+    private static Object inode(Path path) throws IOException {
+        return Files.getAttribute(path, "unix:ino");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"a, z", "a, p/z", "a, p/q/a b", "a, p/größer", "a/sub, sub"})
+    void renamedDirectoryIsLinked(String from, String to) throws IOException {
+        Object before = inode(target.resolve("a/sub/f"));
+        long bytes = from.equals("a") ? FILES * SIZE : SIZE;
+        Files.move(source.resolve(from), source.resolve(to));
+        assertThat(push(renames(bytes(from), bytes(to)))).isLessThan(bytes / 100);
+        assertEqual();
+        assertThat(inode(target.resolve(to).resolve(from.equals("a") ? "sub/f" : "f")))
+                .isEqualTo(before);
+        assertThat(Files.getAttribute(target.resolve(to).resolve(from.equals("a") ? "f1" : "f"), "unix:nlink"))
+                .isEqualTo(1);
+    }
+
+    private static String bytes(String name) {
+        return io.dromedary.change.ByteString.of(name);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"large, larger", "large, p/q/large", "large, p/larger", "a/f1, large2", "a/f1, a/*?[ :"})
+    void renamedFileIsNotSent(String from, String to) throws IOException {
+        Files.move(source.resolve(from), source.resolve(to));
+        // The sums of its blocks come from the remote; what is sent names them.
+        assertThat(push(renames(from, to))).isLessThan(SIZE / 100);
+        assertEqual();
+    }
+
+    /** Each call over ssh takes a second. */
+    @Test
+    void overSshItIsTheSame() throws IOException {
+        where = Where.SSH;
+        mirror("", "-a");
+        shell(source, "mv a 'p/a b'; mv large p/q; mv b/f1 b/f9");
+        ChangeSet changes = renames("a", "p/a b", "large", "p/q/large", "b/f1", "b/f9");
+        assertThat(push(changes)).isLessThan(FILES * SIZE / 100);
+        assertEqual();
+    }
+
+    @Test
+    void directoryIsRenamedTwice() throws IOException {
+        shell(source, "mv a y; mv y z");
+        assertThat(push(renames("a", "y", "y", "z"))).isLessThan(FILES * SIZE / 100);
+        assertEqual();
+    }
+
+    /** Columns: before, at both sides · the source's changes · the renames and what else is told, tree by tree. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "the remote has not got it   | :                     | mv a z; rm -r ../target/a        | a z  |",
+                "changed after               | :                     | mv a z; echo 1 >z/f1; rm z/f2; echo >z/new; chmod 700 z/sub | a z |",
+                "renamed twice, told once    | :                     | mv a y; mv y z                   | y z  | a",
+                "renamed and back            | :                     | mv a z; mv z a                   | a z z a |",
+                "swapped                     | :                     | mv a t; mv b a; mv t b           | a t b a t b |",
+                "over an empty one           | mkdir z               | mv -T a z                        | a z  |",
+                "over one that was deleted   | :                     | rm -r b; mv a b                  | a b  |",
+                "over a link to another      | ln -s b z             | rm z; mv a z                     | a z  |",
+                "over a link to nowhere      | ln -s nowhere z       | rm z; mv a z                     | a z  |",
+                "over a file                 | echo >z               | rm z; mv a z                     | a z  |",
+                "a new file at the old name  | :                     | mv a z; echo >a                  | a z  |",
+                "a new link at the old name  | :                     | mv a z; ln -s b a                | a z  |",
+                "copied back, other mode     | :                     | mv a z; cp -a z a; chmod -R go-rwx a | a z |",
+                "below a link now            | mkdir p/s             | mv a p/s/z; mv p r; ln -s r p    | a p/s/z | p r",
+                "the link was the old name   | mv a c; ln -s c a     | rm a; cp -a c a; mv a z; chmod -R go-rwx z | a z |",
+                "the new one is gone         | :                     | mv a z; rm -r z                  | a z  |",
+                "the new one is a file       | :                     | mv a z; rm -r z; echo >z         | a z  |",
+                "one within the other        | :                     | mv a z; mv b z/sub/b             | a z b z/sub/b |",
+                "all of it below new ones    | :                     | mkdir -p n/e; mv a n/e/w         | a n/e/w | n",
+                "the old one's parent gone   | mkdir -p o/l; mv a o/l/d | mv o/l/d z; rm -r o           | o/l/d z | o",
+                "file to a file over a link  | ln -s b z             | rm z; mv large z                 | large z |",
+                "file, copied back           | :                     | mv large p/large; cp -p p/large large; chmod 600 large | large p/large |",
+                "file to a directory         | :                     | mv large t; rm -r b; mv t b      | large b |",
+                "directory to a link         | :                     | mv a y; ln -s y z                | a z  | y",
+            })
+    void wrongHintDoesNoHarm(String what, String before, String change, String renames, String others)
+            throws IOException {
+        shell(source, before);
+        push(ChangeSet.ofEverything());
+        assertEqual();
+        shell(source, change.replace("../target", target.toString()));
+        ChangeSet changes = renames(renames.strip().split(" "));
+        if (others != null) {
+            for (String path : others.split(" ")) {
+                changes.add(path, true);
+            }
+        }
+        push(changes);
+        assertEqual();
+        // Nothing is shared that is not at the source: another mode for one is none for another.
+        shell(source, "find . -type f | sort | while read f; do chmod $((${n:=400} + 4 * ${n#4})) \"$f\"; done");
+        shell(source, "find . -type f -name '*1' -exec chmod 606 {} +; find . -type f -name '*2' -exec chmod 660 {} +");
+        push(ChangeSet.ofEverything());
+        assertEqual();
+        assertThat(Command.run("find", target.toString(), "-type", "f", "-links", "+1")
+                        .output())
+                .as(what)
+                .isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "*.tmp            | x.tmp",
+                "/a/x.tmp         | z/x.tmp",
+                "/z/x.tmp         | z/x.tmp",
+                "z/x.tmp          | z/x.tmp",
+                "/**/x.tmp        | z/x.tmp",
+                "sub/             | z/sub/x.tmp",
+            })
+    void excludesHoldAsEver(String exclude, String what) throws IOException {
+        shell(target, "echo mine >a/x.tmp; mkdir p/kept; echo mine >p/kept/x.tmp");
+        shell(source, "echo theirs >a/x.tmp; mv a z");
+        mirror(exclude, "-a");
+        push(renames("a", "z"));
+        mirror(exclude, "-a");
+        List<String> hinted = listing();
+        shell(target, "rm -r z");
+        shell(target, "find . -mindepth 1 -delete");
+        // The same without a hint.
+        shell(source, "mv z a");
+        mirror("", "-a");
+        push(ChangeSet.ofEverything());
+        shell(target, "echo mine >a/x.tmp; mkdir p/kept; echo mine >p/kept/x.tmp");
+        shell(source, "mv a z");
+        mirror(exclude, "-a");
+        ChangeSet changes = new ChangeSet();
+        changes.add("a", true);
+        changes.add("z", true);
+        push(changes);
+        assertThat(hinted).as(what).isEqualTo(listing());
+    }
+
+    private List<String> listing() {
+        byte[] output =
+                Command.run("find", target.toString(), "-printf", "%P %m %s\\n").output();
+        return new String(output, StandardCharsets.ISO_8859_1).lines().sorted().toList();
+    }
+
+    /** Up to each of the calls, as if a kill or an outage came then; meanwhile there is something at the old name again. */
+    @Test
+    void whatIsSharedWhenItEndsHalfwayIsSoNoMore() throws IOException {
+        for (int done = 1; done <= 2; done++) {
+            shell(source, "mv a z");
+            List<RsyncCalls.Call> calls = calls(renames("a", "z"));
+            assertThat(calls).hasSize(2);
+            failQueue.journal("copy", batch, batch.changes());
+            calls.subList(0, done).forEach(RenamesIT::run);
+            shell(source, "cp -a z a; chmod -R go-rwx a");
+            mirror("", "-a");
+            FailQueue.Redelivery again = failQueue.due().get(0);
+            assertThat(again.batch().linked()).containsExactly("a");
+            calls(again.batch()).forEach(RenamesIT::run);
+            failQueue.through("copy", again.batch());
+            assertEqual();
+            assertThat(Files.list(directory.resolve("state/failed/copy"))).isEmpty();
+            shell(source, "rm -r a; mv z a");
+            push(ChangeSet.ofEverything());
+        }
+    }
+
+    @Test
+    void argumentsAboutPathsAndOldNamesThatStayForbidIt() throws IOException {
+        for (String args : List.of("-a --inplace", "-a --exclude=/a", "-aF", "-ab", "-a --link-dest=/x", "-aR")) {
+            mirror("", args);
+            assertThat(remote.linksRenames()).as(args).isFalse();
+        }
+        for (String args : List.of("-a", "-az", "-avz --numeric-ids", "-rlptD --chmod=Du=rwx", "-aHAX --no-o --no-g")) {
+            mirror("", args);
+            assertThat(remote.linksRenames()).as(args).isTrue();
+        }
+        remote.setDelete(false);
+        assertThat(remote.linksRenames()).isFalse();
+        mirror("", "-a");
+        for (int i = 0; i < 3; i++) {
+            assertThat(remote.linksRenames()).isTrue();
+            remote.linked(false);
+        }
+        assertThat(remote.linksRenames()).isFalse();
+    }
+
+    @Test
+    void smallOnesAreNotWorthACall() throws IOException {
+        shell(source, "rm a/sub/f a/f1 a/f2; truncate -s 1000 a/f3");
+        push(ChangeSet.ofEverything());
+        shell(source, "mv a z");
+        List<String> arguments = new ArrayList<>();
+        calls(renames("a", "z")).forEach(call -> arguments.addAll(call.arguments()));
+        assertThat(arguments).noneMatch(argument -> argument.startsWith("--link-dest"));
+    }
+}
