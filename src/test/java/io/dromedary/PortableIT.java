@@ -30,7 +30,7 @@ class PortableIT {
         System.out.println("churn seed " + seed);
         Path source = Files.createDirectory(directory.resolve("source"));
         Path copy = Files.createDirectory(directory.resolve("copy"));
-        Churn churn = new Churn(source, seed).pace(300);
+        Churn churn = new Churn(Files.createDirectory(source.resolve("churn")), seed).pace(300);
         churn.run(300);
         // For Java's own classes one Unix is like another; JNA has nothing that could be loaded there.
         Map<String, String> elsewhere = Map.of("DROMEDARY_JAVA_OPTS", "-Dos.name=AIX");
@@ -41,7 +41,7 @@ class PortableIT {
             try (DromedaryProcess dromedary = DromedaryProcess.start(directory, elsewhere, mirror)) {
                 dromedary.awaitLine("live", START);
                 churn.run(1000);
-                RawFiles files = new RawFiles(source);
+                RawFiles files = new RawFiles(Files.createDirectory(source.resolve("odd")));
                 for (byte[] name : Names.odd()) {
                     files.write(new String(name, StandardCharsets.ISO_8859_1), name);
                 }

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a running one tells and how it is steered: by HTTP and by the commands, with real daemons as remotes. */
 class StatusIT {
     private static final Duration START = Duration.ofMinutes(3);
-    private static final Duration SOON = Duration.ofSeconds(30);
+    private static final Duration SOON = Duration.ofSeconds(60);
     private static final String TOKEN = "open sesame";
 
     private final HttpClient client =

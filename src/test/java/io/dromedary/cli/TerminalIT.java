@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(240)
 class TerminalIT {
     private static final Duration START = Duration.ofSeconds(90);
-    private static final Duration SOON = Duration.ofSeconds(40);
+    private static final Duration SOON = Duration.ofSeconds(60);
     private static final String ERASE = "\r\033[K";
 
     @TempDir

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 class PackagesIT {
     private static final Duration START = Duration.ofSeconds(60);
 
-    private static final Duration SOON = Duration.ofSeconds(30);
+    private static final Duration SOON = Duration.ofSeconds(60);
 
     private static final Path TARGET = DromedaryProcess.PROJECT.resolve("target");
 
