@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class KillIT {
     private static final int KILLS = Integer.getInteger("dromedary.kills", 10);
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final List<String> REMOTES = List.of("well", "slow", "down");
 

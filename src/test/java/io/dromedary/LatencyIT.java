@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
  * log in lines.
  */
 class LatencyIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
     /** A machine that others use too may spoil a comparison; what is really in the way spoils every one. */
     private static final int COMPARISONS = 4;

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** More events than the kernel's queue takes: told, made good, and over when it is over. */
 class OverflowIT {
     private static final Path QUEUE = Path.of("/proc/sys/fs/inotify/max_queued_events");
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(120);
 
     @TempDir

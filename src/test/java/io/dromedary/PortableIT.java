@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What is left where there is no inotify and no JNA: Camel's file-watch, and of the file system what Java knows. */
 class PortableIT {
-    private static final Duration START = Duration.ofSeconds(90);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
 
     @TempDir

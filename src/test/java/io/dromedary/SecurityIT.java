@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Names never become commands, options or addresses; passwords stay in their files; nobody else can read or call. */
 class SecurityIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final String PASSWORD = "open-sesame-4711";
 

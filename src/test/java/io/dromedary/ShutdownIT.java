@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** An orderly end while a remote hangs and another is served, the next start at once, and a second one at the same time. */
 class ShutdownIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
 
     @TempDir

@@ -39,7 +39,7 @@ import java.util.stream.Stream;
  * end, and is measured.
  */
 final class Soak implements AutoCloseable {
-    private static final Duration START = Duration.ofSeconds(90);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration END = Duration.ofMinutes(5);
     private static final Path QUEUE = Path.of("/proc/sys/fs/inotify/max_queued_events");
     private static final Pattern USED = Pattern.compile("\\bused (\\d+)K");

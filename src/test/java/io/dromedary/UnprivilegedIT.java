@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A plain user, in the C locale, whose source holds what he cannot read: that is told and kept, the rest goes on. */
 class UnprivilegedIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final String NOBODY = "65534";
     private static final List<String> AS_NOBODY =

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a person sees on a terminal: script(1) is one. */
 @Timeout(240)
 class TerminalIT {
-    private static final Duration START = Duration.ofSeconds(90);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final String ERASE = "\r\033[K";
 

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The routes and settings of docs/from-sersync-lsyncd.md, taken from there, all in one process. */
 class SideBySideIT {
     private static final Path DOCUMENT = Path.of("docs/from-sersync-lsyncd.md");
-    private static final Duration START = Duration.ofSeconds(90);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
 
     @TempDir

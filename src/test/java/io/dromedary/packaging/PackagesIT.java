@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What {@code mvn package} makes for users, unpacked and installed as they do it, and run from there. */
 class PackagesIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
 
     private static final Duration SOON = Duration.ofSeconds(60);
 

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What systemd is told by a unit of Type=notify. */
 class ServiceIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration STOP = Duration.ofSeconds(30);
 
     @TempDir

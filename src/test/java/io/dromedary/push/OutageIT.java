@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What goes wrong with one remote, or with a push: nothing is lost, and no other remote waits. */
 class OutageIT {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final Duration AT_ONCE = Duration.ofSeconds(2);
     private static final int LARGE = 3 << 20;

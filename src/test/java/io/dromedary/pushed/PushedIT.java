@@ -29,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What stands behind kamelet:pushed, with what can go wrong at its other end. */
 class PushedIT {
-    private static final Duration START = Duration.ofSeconds(90);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final String PASSWORD = "changeit";
 

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A confxml.xml as its owner runs it, today and tomorrow. */
 class SersyncIT {
-    private static final Duration START = Duration.ofSeconds(90);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(60);
 
     @TempDir

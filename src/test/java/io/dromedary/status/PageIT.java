@@ -30,7 +30,7 @@ import org.openqa.selenium.Keys;
 /** The status page as a person sees and uses it, with a real daemon behind. */
 @Timeout(300)
 class PageIT {
-    private static final Duration START = Duration.ofSeconds(90);
+    private static final Duration START = Duration.ofSeconds(120);
     private static final Duration SOON = Duration.ofSeconds(40);
 
     @TempDir
