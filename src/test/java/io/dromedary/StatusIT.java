@@ -209,7 +209,7 @@ class StatusIT {
             Command pause = command("pause", "copy");
             assertThat(pause.exitCode()).isEqualTo(1);
             assertThat(pause.errors().lines()).hasSize(1).first().asString().contains("FileAlreadyExistsException");
-            dromedary.awaitLine("WARN +api-pause: .*FileAlreadyExistsException", SOON);
+            dromedary.awaitLine("WARN +dromedary-api-pause: .*FileAlreadyExistsException", SOON);
             assertThat(dromedary.output()).doesNotContain("\tat ");
         }
     }

@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Says when a remote's waiting batch may leave the aggregate: at once if no push to it is under way, else the moment
- * that push ends; so nothing is delayed on purpose but what is pushed over and over ({@link Pace}), and batches grow with
+ * that push ends; so nothing is delayed on purpose but what is pushed over and over or temporary ({@link Pace}), and batches grow with
  * load by themselves.
  *
  * <p>Each remote has two lanes, live changes and full syncs, with at most one push each, so that a full sync does not
@@ -215,7 +215,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         }
         long now = System.nanoTime();
         lane.paths = paths;
-        lane.pausedUntil = now + lane.state.pace.pause(paths, now);
+        lane.pausedUntil = now + lane.state.pace.pause(paths, batch.sinceNanos(), now);
     }
 
     private void delayOver(Lane lane) {

@@ -4,11 +4,14 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 
 /**
- * How long a remote's paths that are pushed over and over, such as a log that is opened, appended to and closed a hundred
- * times a second, wait for the next push: not at all the first times, then longer and longer, up to a second. What has
- * not been pushed for two seconds is new again. Not safe for use by several threads at once.
+ * How long a remote's paths wait for the next push. What is pushed over and over, such as a log that is opened, appended
+ * to and closed a hundred times a second: not at all the first times, then longer and longer, up to a second; what has
+ * not been pushed for two seconds is new again. What has a temporary file's name: half a second, since an editor's save
+ * takes as long as the disk does, and makes files that are gone when it is over. Any other change takes them along. Not
+ * safe for use by several threads at once.
  */
 final class Pace {
     /** Changes of a batch beyond which nobody asks: a push of many costs little for each. */
@@ -19,6 +22,13 @@ final class Pace {
 
     static final long FIRST_PAUSE = TimeUnit.MILLISECONDS.toNanos(20);
     static final long LONGEST_PAUSE = TimeUnit.SECONDS.toNanos(1);
+
+    static final long TEMPORARY_PAUSE = TimeUnit.MILLISECONDS.toNanos(500);
+
+    /** vim's probe, swap and backup files, emacs's locks and auto-saves; those of sed -i, GLib, mktemp and many more. */
+    private static final Pattern TEMPORARY = Pattern.compile(
+            "4913|.+~|\\..+\\.sw[a-z]x?|\\.#.+|#.+#|sed[A-Za-z0-9]{6}|\\.goutputstream-.+|(?:.+\\.)?te?mp|tmp\\..+",
+            Pattern.DOTALL);
 
     private static final int MOST_KNOWN = 1_000;
 
@@ -44,14 +54,28 @@ final class Pace {
         }
     }
 
-    /** How many nanoseconds these wait together; 0 as soon as one of them need not. */
-    long pause(Collection<String> paths, long now) {
+    /**
+     * How many nanoseconds these wait together; 0 as soon as one of them need not.
+     *
+     * @param since when the oldest of these changes happened
+     */
+    long pause(Collection<String> paths, long since, long now) {
         long shortest = LONGEST_PAUSE;
         for (String path : paths) {
             Pushed before = known.get(path);
             long left = before == null ? 0 : before.last + before.pause() - now;
+            if (isTemporary(path)) {
+                left = Math.max(left, since + TEMPORARY_PAUSE - now);
+            }
             shortest = Math.min(shortest, Math.max(0, left));
         }
         return paths.isEmpty() ? 0 : shortest;
+    }
+
+    private static boolean isTemporary(String path) {
+        return TEMPORARY
+                .matcher(path)
+                .region(path.lastIndexOf('/') + 1, path.length())
+                .matches();
     }
 }

@@ -12,32 +12,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Pattern;
 
 /**
  * The paths that became dirty since the last exchange left, and the files that are not to be sent yet because somebody
  * is still writing them.
- *
- * <p>An editor's save takes as long as the disk does, and makes files that are gone when it is over. So a change of a
- * file that has such a name waits a little: once the file is gone it leaves with the next other change, most often the
- * saved file's.
  */
 final class Burst {
     static final int MOST_HELD = 10_000;
-
-    /**
-     * How long a change of a temporary file waits for that file's end, and then as long again for another change to leave
-     * with; and how long a file waits for the end of its backup.
-     */
-    static final long TEMPORARY = TimeUnit.MILLISECONDS.toNanos(500);
-
-    /** More of them at once are no editor's. */
-    static final int MOST_TEMPORARY = 100;
-
-    /** vim's probe, swap and backup files, emacs's locks and auto-saves; those of sed -i, GLib, mktemp and many more. */
-    private static final Pattern TEMPORARY_NAME = Pattern.compile(
-            "4913|.+~|\\..+\\.sw[a-z]x?|\\.#.+|#.+#|sed[A-Za-z0-9]{6}|\\.goutputstream-.+|(?:.+\\.)?te?mp|tmp\\..+",
-            Pattern.DOTALL);
 
     private static final long FIRST_PAUSE = TimeUnit.SECONDS.toNanos(1);
     private static final long LONGEST_PAUSE = TimeUnit.SECONDS.toNanos(10);
@@ -53,15 +34,9 @@ final class Burst {
     /** Names that were created or modified without a close-write up to now. */
     private final Set<String> unsettled = new HashSet<>();
 
-    /** The temporary files among the dirty paths: since when they wait, 0 until that is asked for the first time. */
-    private final Map<String, Long> temporaries = new HashMap<>();
-
     private final Map<String, Held> held = new HashMap<>();
     /** No held file is due before. */
     private long nextCheck;
-
-    /** When it was last asked what is to leave. */
-    private long taken;
 
     private boolean collectsFiles;
     private String announced;
@@ -93,18 +68,6 @@ final class Burst {
     void mark(String path, boolean deep) {
         onlyWritten = false;
         dirty.merge(path, deep, Boolean::logicalOr);
-        if (deep) {
-            temporaries.remove(path);
-        } else if (temporaries.size() <= MOST_TEMPORARY && isTemporary(path)) {
-            temporaries.putIfAbsent(path, 0L);
-        }
-    }
-
-    private static boolean isTemporary(String path) {
-        return TEMPORARY_NAME
-                .matcher(path)
-                .region(path.lastIndexOf('/') + 1, path.length())
-                .matches();
     }
 
     /** What that path was called before these events; null if they leave unclear what was there. */
@@ -232,7 +195,6 @@ final class Burst {
             if (state == State.BEING_WRITTEN && held.size() < MOST_HELD) {
                 // whatever was at this name before, what is there now is half a file
                 dirty.remove(path);
-                temporaries.remove(path);
                 if (held.isEmpty()) {
                     nextCheck = now + LONGEST_PAUSE;
                 }
@@ -263,61 +225,25 @@ final class Burst {
         }
     }
 
-    /** When a held or a temporary file has to be looked at again, at the latest {@code latest}. */
+    /** When {@link #settle} has to look at a held file again, at the latest {@code latest}. */
     long nextCheck(long latest) {
-        long next = held.isEmpty() || nextCheck - latest > 0 ? latest : nextCheck;
-        for (long since : temporaries.values()) {
-            long due = since + TEMPORARY - taken > 0 ? since + TEMPORARY : since + 2 * TEMPORARY;
-            next = due - next < 0 ? due : next;
-        }
-        return next;
+        return held.isEmpty() || nextCheck - latest > 0 ? latest : nextCheck;
     }
 
-    /** What is to leave now; what waits for the end of a temporary file stays, unless all is wanted. */
-    ChangeSet take(long now, boolean all) {
-        taken = now;
-        Map<String, Boolean> staying = all || temporaries.size() > MOST_TEMPORARY ? new HashMap<>() : staying(now);
-        if (dirty.size() == staying.size()) {
-            return new ChangeSet();
-        }
-        staying.keySet().removeIf(path -> temporaries.containsKey(path) && state(path) == State.GONE);
-        dirty.keySet().removeAll(staying.keySet());
+    ChangeSet take() {
         ChangeSet changes = new ChangeSet();
         dirty.forEach(changes::add);
-        // one that stays leaves without the name it had, which is a hint only
-        moves.keySet().removeAll(staying.keySet());
         moves.forEach((path, before) -> changes.moved(before, path));
         // a large burst must not leave a large table behind
-        dirty = staying;
-        temporaries.keySet().retainAll(staying.keySet());
+        dirty = new HashMap<>();
         moves = new HashMap<>();
-        onlyWritten = staying.isEmpty();
+        onlyWritten = true;
         return changes;
-    }
-
-    private Map<String, Boolean> staying(long now) {
-        Map<String, Boolean> staying = new HashMap<>();
-        temporaries.replaceAll((path, since) -> {
-            String original = path.endsWith("~") ? path.substring(0, path.length() - 1) : "";
-            Held written = held.get(original);
-            // A disk may take its time. A file that is always open must not hold up another for ever.
-            long from = since == 0 || written != null && written.pause < LONGEST_PAUSE ? now : since;
-            boolean isGone = state(path) == State.GONE;
-            if (now - from < (isGone ? 2 * TEMPORARY : TEMPORARY)) {
-                staying.put(path, false);
-                if (!isGone && Boolean.FALSE.equals(dirty.get(original))) {
-                    staying.put(original, false);
-                }
-            }
-            return from;
-        });
-        return staying;
     }
 
     /** The root is another directory now. */
     void clear() {
         dirty.clear();
-        temporaries.clear();
         moves.clear();
         unsettled.clear();
         held.clear();

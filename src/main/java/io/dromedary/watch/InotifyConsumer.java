@@ -149,7 +149,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             return;
         }
         burst.settle(System.nanoTime());
-        send(true);
+        send();
         synchronized (drains) {
             drainsDone = asked;
             drains.notifyAll();
@@ -256,8 +256,6 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
                     LibC.awaitReadable(wake, -1, 1000);
                 }
             }
-            // what waits only for the end of a temporary file must not be lost
-            send(true);
         } finally {
             alive = false;
         }
@@ -267,7 +265,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         long now = System.nanoTime();
         long next = tree == null ? findRoot(now) : keepUp(now);
         burst.settle(now);
-        send(false);
+        send();
         if (stopping) {
             return;
         }
@@ -468,11 +466,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
     }
 
-    /** @param all what waits for the end of a temporary file too */
-    private void send(boolean all) {
+    private void send() {
         int count = events;
         events = 0;
-        ChangeSet changes = burst.take(System.nanoTime(), all);
+        ChangeSet changes = burst.take();
         if (changes.isEmpty()) {
             return;
         }

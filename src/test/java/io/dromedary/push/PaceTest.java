@@ -17,7 +17,7 @@ class PaceTest {
         int pushes = 0;
         for (int i = 0; i < appends; i++) {
             long now = from + i * STEP;
-            if (pace.pause(LOG, now) == 0) {
+            if (pace.pause(LOG, now, now) == 0) {
                 pace.pushed(LOG, now);
                 pushes++;
             }
@@ -39,9 +39,10 @@ class PaceTest {
     @Test
     void whatIsNewHasNoneOfItWait() {
         pushes(0, 1_000);
-        assertThat(pace.pause(LOG, 1_000 * STEP)).isPositive();
-        assertThat(pace.pause(List.of("log", "new"), 1_000 * STEP)).isZero();
-        assertThat(pace.pause(List.of(), 1_000 * STEP)).isZero();
+        assertThat(pace.pause(LOG, 1_000 * STEP, 1_000 * STEP)).isPositive();
+        assertThat(pace.pause(List.of("log", "new"), 1_000 * STEP, 1_000 * STEP))
+                .isZero();
+        assertThat(pace.pause(List.of(), 1_000 * STEP, 1_000 * STEP)).isZero();
     }
 
     @Test
@@ -54,7 +55,8 @@ class PaceTest {
     @Test
     void oneThatIsSavedEverySecondNeverWaits() {
         for (int i = 0; i < 100; i++) {
-            assertThat(pace.pause(LOG, i * Pace.LONGEST_PAUSE)).isZero();
+            assertThat(pace.pause(LOG, i * Pace.LONGEST_PAUSE, i * Pace.LONGEST_PAUSE))
+                    .isZero();
             pace.pushed(LOG, i * Pace.LONGEST_PAUSE);
         }
     }
@@ -65,6 +67,19 @@ class PaceTest {
         for (int i = 0; i < 2_000; i++) {
             pace.pushed(List.of("file" + i), 1_000 * STEP);
         }
-        assertThat(pace.pause(LOG, 1_000 * STEP)).isZero();
+        assertThat(pace.pause(LOG, 1_000 * STEP, 1_000 * STEP)).isZero();
+    }
+
+    @Test
+    void whatAnEditorWritesForAMomentWaitsForTheSavedFile() {
+        for (String name : List.of(
+                "4913", "notes~", ".notes.swp", ".#notes", "#notes#", "sedAb12Cd", ".goutputstream-X1", "notes.tmp")) {
+            assertThat(pace.pause(List.of("etc/" + name), 0, 0)).as(name).isEqualTo(Pace.TEMPORARY_PAUSE);
+        }
+        assertThat(pace.pause(List.of("4913", "notes~"), 0, STEP)).isEqualTo(Pace.TEMPORARY_PAUSE - STEP);
+        assertThat(pace.pause(List.of("4913", "notes~"), 0, Pace.TEMPORARY_PAUSE))
+                .isZero();
+        assertThat(pace.pause(List.of("4913", "notes", "notes~"), 0, 0)).isZero();
+        assertThat(pace.pause(List.of("a~/notes"), 0, 0)).isZero();
     }
 }
