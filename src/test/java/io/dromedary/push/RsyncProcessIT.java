@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.testbed.Command;
 import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.Signals;
 import java.io.ByteArrayInputStream;
@@ -48,9 +49,13 @@ class RsyncProcessIT {
 
     /** A program named rsync: what the shell then does in its place. */
     private String script(String text) throws IOException {
+        Path written = directory.resolve("text");
+        Files.writeString(written, "#!/bin/sh\n" + text + "\n");
+        // What this process has open for writing, one that starts just then has too, and Linux runs no such file.
         Path script = directory.resolve("rsync");
-        Files.writeString(script, "#!/bin/sh\n" + text + "\n");
-        script.toFile().setExecutable(true);
+        assertThat(Command.run("install", "-m", "755", written.toString(), script.toString())
+                        .exitCode())
+                .isZero();
         return script.toString();
     }
 
