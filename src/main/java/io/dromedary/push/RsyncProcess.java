@@ -189,8 +189,15 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         }
     }
 
-    /** Throws a {@link HaltedException} if that is not the source it was at the start, or the process works in another. */
+    /**
+     * Throws a {@link HaltedException} if that is not the source it was at the start, or the process works in another.
+     *
+     * @param source null for a route of a user's own that names no directory
+     */
     private void checkPlace(Process process, String source) {
+        if (source == null) {
+            return;
+        }
         for (Mirror mirror : mirrors.mirrors()) {
             if (mirror.source().toString().equals(source)) {
                 String problem = process == null ? mirror.problem() : mirror.problem(process.pid());
