@@ -114,6 +114,8 @@ class SideBySideIT {
                     arrives(copy + "/new", "text");
                 }
                 arrives("pulled/pulled", "from there");
+                Files.writeString(directory.resolve("at-web1/later"), "again");
+                arrives("pulled/later", "again");
                 arrives("one-copy/left.tmp", "out");
                 assertThat(directory.resolve("filters/left.tmp")).doesNotExist();
                 await().atMost(SOON).ignoreExceptions().untilAsserted(() -> assertThat(Files.readAllLines(purged))
