@@ -7,6 +7,7 @@ import com.sun.tools.attach.VirtualMachine;
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.Configuration;
 import io.dromedary.testbed.DromedaryProcess;
+import io.dromedary.testbed.MavenBuild;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -88,17 +89,7 @@ class CamelToolsIT {
 
     @Test
     void theyAreThereWhenTheyAreAskedFor() throws Exception {
-        Path classpath = directory.resolve("classpath");
-        Command resolved = Command.run(
-                "mvn",
-                "-q",
-                "-B",
-                "-f",
-                PROJECT.resolve("src/test/jbang/pom.xml").toString(),
-                "-Dcamel.version=" + System.getProperty("camel.version"),
-                "-Dmdep.outputFile=" + classpath,
-                "dependency:build-classpath");
-        assertThat(resolved.exitCode()).as(resolved.errors()).isZero();
+        String classpath = MavenBuild.jbangClasspath(directory);
         try (DromedaryProcess dromedary = run("camel.main.jmx-enabled=true\ncamel.main.dev-console-enabled=true\n")) {
             byJmx(dromedary.pid());
             byDevConsole();
@@ -109,7 +100,7 @@ class CamelToolsIT {
                     .untilAsserted(() -> assertThat(home.resolve(".camel/" + dromedary.pid() + "-status.json"))
                             .content()
                             .contains("\"tree\""));
-            Command get = camel(Files.readString(classpath), "get", "route", "--filter=tree");
+            Command get = camel(classpath, "get", "route", "--filter=tree");
             assertThat(new String(get.output(), StandardCharsets.UTF_8))
                     .as(get.errors())
                     .containsPattern("dromedary +tree +kamelet:watch.* Started");

@@ -3,7 +3,6 @@ package io.dromedary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.dromedary.testbed.Command;
 import io.dromedary.testbed.DromedaryProcess;
 import io.dromedary.testbed.MavenBuild;
 import io.dromedary.testbed.RsyncDaemon;
@@ -32,17 +31,7 @@ class JBangIT {
                 directory.resolve("application.properties"),
                 "dromedary.state-dir=" + directory.resolve("state") + "\ndromedary.exclude=*.tmp\n");
         MavenBuild maven = new MavenBuild(directory);
-        Path classpath = directory.resolve("classpath");
-        Command resolved = Command.run(
-                "mvn",
-                "-q",
-                "-B",
-                "-f",
-                PROJECT.resolve("src/test/jbang/pom.xml").toString(),
-                "-Dcamel.version=" + System.getProperty("camel.version"),
-                "-Dmdep.outputFile=" + classpath,
-                "dependency:build-classpath");
-        assertThat(resolved.exitCode()).as(resolved.errors()).isZero();
+        String classpath = MavenBuild.jbangClasspath(directory);
         Path log = directory.resolve("camel.log");
         try (RsyncDaemon daemon = new RsyncDaemon().module("copy", copy).start()) {
             Files.writeString(
@@ -66,7 +55,7 @@ class JBangIT {
                             Path.of(System.getProperty("java.home"), "bin/java").toString(),
                             maven.localRepository(),
                             "-cp",
-                            Files.readString(classpath),
+                            classpath,
                             PROJECT.resolve("src/test/jbang/Camel.java").toString(),
                             "run",
                             "routes/www.camel.yaml",

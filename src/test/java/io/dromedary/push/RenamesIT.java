@@ -10,7 +10,6 @@ import io.dromedary.testbed.Command;
 import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.SshDaemon;
 import io.dromedary.testbed.Trees;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -18,9 +17,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
-import org.apache.camel.LoggingLevel;
-import org.apache.camel.component.exec.ExecCommand;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.camel.support.DefaultExchange;
 import org.junit.jupiter.api.AfterAll;
@@ -173,27 +169,12 @@ class RenamesIT {
 
     private static long run(RsyncCalls.Call call) {
         try (RsyncProcess rsync = new RsyncProcess()) {
-            String told = new String(
-                    rsync.execute(new ExecCommand(
-                                    "rsync",
-                                    call.arguments(),
-                                    call.directory(),
-                                    0L,
-                                    Set.of(),
-                                    new ByteArrayInputStream(call.input()),
-                                    null,
-                                    false,
-                                    LoggingLevel.OFF))
-                            .getStdout()
-                            .readAllBytes(),
-                    StandardCharsets.ISO_8859_1);
             String sent = "Total bytes sent: ";
-            return told.lines()
+            return rsync.run("rsync", call)
+                    .lines()
                     .filter(line -> line.startsWith(sent))
                     .mapToLong(line -> Long.parseLong(line.substring(sent.length())))
                     .sum();
-        } catch (IOException e) {
-            throw new AssertionError(e);
         }
     }
 

@@ -15,7 +15,6 @@ import io.dromedary.testbed.RawFiles;
 import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.SshDaemon;
 import io.dromedary.testbed.Trees;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -29,11 +28,8 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.camel.Exchange;
-import org.apache.camel.LoggingLevel;
-import org.apache.camel.component.exec.ExecCommand;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.camel.support.DefaultExchange;
 import org.junit.jupiter.api.AfterAll;
@@ -191,16 +187,7 @@ class RsyncCallsIT {
 
     private static void run(RsyncCalls.Call call) {
         try (RsyncProcess rsync = new RsyncProcess()) {
-            rsync.execute(new ExecCommand(
-                    "rsync",
-                    call.arguments(),
-                    call.directory(),
-                    0L,
-                    Set.of(),
-                    new ByteArrayInputStream(call.input()),
-                    null,
-                    false,
-                    LoggingLevel.OFF));
+            rsync.run("rsync", call);
         }
     }
 

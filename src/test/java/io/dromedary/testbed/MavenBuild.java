@@ -53,6 +53,22 @@ public final class MavenBuild {
                         + "</settings>");
     }
 
+    /** The class path of camel(1), without our jar, resolved by this user's Maven; {@code directory} gets it too. */
+    public static String jbangClasspath(Path directory) throws IOException {
+        Path classpath = directory.resolve("classpath");
+        Command resolved = Command.run(
+                "mvn",
+                "-q",
+                "-B",
+                "-f",
+                DromedaryProcess.PROJECT.resolve("src/test/jbang/pom.xml").toString(),
+                "-Dcamel.version=" + System.getProperty("camel.version"),
+                "-Dmdep.outputFile=" + classpath,
+                "dependency:build-classpath");
+        assertThat(resolved.exitCode()).as(resolved.errors()).isZero();
+        return Files.readString(classpath);
+    }
+
     /** The version of our jar. */
     public String version() {
         return version;
