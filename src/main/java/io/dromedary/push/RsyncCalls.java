@@ -37,9 +37,9 @@ import org.slf4j.LoggerFactory;
  * Makes the rsync calls of one batch, at the moment it is pushed: what a path is now decides what is asked for.
  *
  * <p>Paths that are there go as a plain list; paths that are gone go in the same list, deleted by {@code
- * --delete-missing-args}, or where the receiver refuses that in a call of their own by filter rules; deep paths that are directories take a second call with {@code -r --delete}, or go file by file where files have to
- * be closed before they are sent. Three things of
- * rsync decide the details, each with a test in {@code RsyncCallsIT}: a missing path whose parent is missing too
+ * --delete-missing-args}, or where the receiver refuses that in a call of their own by filter rules; deep paths that
+ * are directories take a second call with {@code -r --delete}, or go file by file where files have to be closed before
+ * they are sent. Three things of rsync decide the details, each with a test in {@code RsyncCallsIT}: a missing path whose parent is missing too
  * deletes nothing, so the topmost missing one is sent; below a directory that has become a symlink the wrong files
  * would be touched, so the link itself is sent; and "." always brings the root's direct entries along, so a change of
  * nothing but the root's own attributes takes a call that hides them. The directories above a listed path, the root

@@ -290,9 +290,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         long left;
         do {
             tree.read(this::handle);
-            // What was renamed or deleted may be about to be replaced. But of a file that was written and closed, after
-            // a
-            // while of nothing, only the rename can follow that gives it its name.
+            // What was renamed or deleted may be about to be replaced. But of a file that was written and closed after
+            // a while of nothing only the rename can follow that gives it its name.
             long pause = afterPause && burst.isWritten() ? Math.min(linger, RENAME_FOLLOWS) : linger;
             left = Math.min(pause, begin + 4 * linger - System.nanoTime());
         } while (left > 0 && !stopping && !rootLost && LibC.awaitReadable(tree.descriptor(), wake, millis(left)) == 1);
