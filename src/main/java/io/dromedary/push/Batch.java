@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -23,6 +24,7 @@ public final class Batch {
     /** What an earlier try may have left at the remote with files that another name shares; see {@link Renames}. */
     private final Set<String> linked = new TreeSet<>();
 
+    private final Set<String> made = new HashSet<>();
     private int arrived;
     private int failedBefore;
     private boolean absorbed;
@@ -116,6 +118,11 @@ public final class Batch {
 
     Set<String> linked() {
         return linked;
+    }
+
+    /** The directories, each with a slash at its end, that were not at the remote before this push, as far as it has told. */
+    Set<String> made() {
+        return made;
     }
 
     void partial(RsyncException failure) {

@@ -66,6 +66,8 @@ public final class RsyncCalls {
 
     private static final long SMALL_BYTES = 1 << 20;
 
+    private static final String SENT = "Total bytes sent: ";
+
     /** Deletions one call is told of by rules. */
     private static final int MAX_RULED = 200;
 
@@ -111,6 +113,7 @@ public final class RsyncCalls {
             remote.deleteByRule();
         }
         Batch batch = exchange.getMessage().getBody(Batch.class);
+        batch.made().clear();
         ChangeSet changes = batch.changes();
         List<Call> first = new ArrayList<>();
         if (!batch.linked().isEmpty()) {
@@ -125,7 +128,7 @@ public final class RsyncCalls {
         if (lastTry == null && batch.linked().isEmpty()) {
             addRenamed(first, remote, batch, sorted);
         }
-        Iterable<Call> rest = callsFor(remote, changes, sorted);
+        Iterable<Call> rest = callsFor(remote, changes, sorted, batch.made());
         Iterable<Call> calls = first.isEmpty()
                 ? rest
                 : () -> Stream.concat(first.stream(), StreamSupport.stream(rest.spliterator(), false))
@@ -162,15 +165,16 @@ public final class RsyncCalls {
 
     /** The calls that bring these paths at that remote up to date; to be gone through once. */
     public Iterable<Call> callsFor(Remote remote, ChangeSet changes) {
-        return callsFor(remote, changes, sorted(remote, changes));
+        return callsFor(remote, changes, sorted(remote, changes), Set.of());
     }
 
-    private Iterable<Call> callsFor(Remote remote, ChangeSet changes, Sorted sorted) {
+    /** @param made directories that the calls before have made at the remote, when the next one is asked for */
+    private Iterable<Call> callsFor(Remote remote, ChangeSet changes, Sorted sorted, Set<String> made) {
         if (remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())) {
             return callsUnderRegexes(remote, sorted, changes);
         }
         return sendsAtClose(remote, changes) && !sorted.deep.isEmpty()
-                ? callsFileByFile(remote, sorted, changes)
+                ? callsFileByFile(remote, sorted, changes, made)
                 : callsFor(remote, sorted, changes);
     }
 
@@ -182,19 +186,33 @@ public final class RsyncCalls {
     /**
      * Whole directories as lists. What rsync goes through by itself it sends as it finds it, at a time nobody knows
      * before: files that are being written, or come up meanwhile, too. Only what is too much at the remote it finds
-     * by itself, in the directories listed, which are directories there too by then.
+     * by itself, in the directories listed, which are directories there too by then; but for those that were not there
+     * before, since looking into many is as much work as sending what is in them.
      */
-    private Iterable<Call> callsFileByFile(Remote remote, Sorted sorted, ChangeSet changes) {
+    private Iterable<Call> callsFileByFile(Remote remote, Sorted sorted, ChangeSet changes, Set<String> made) {
         Walk walk = new Walk(sorted.root, sorted.excludes, sorted.deep);
         sorted.deep.clear();
-        Deque<Call> ready = new ArrayDeque<>(part(remote, walk, sorted, changes));
+        Deque<Call> ready = new ArrayDeque<>(listed(remote, walk, sorted, changes));
         return () -> new Iterator<>() {
             @Override
             public boolean hasNext() {
-                while (ready.isEmpty() && !walk.isDone()) {
-                    ready.addAll(part(remote, walk, new Sorted(sorted.root, sorted.excludes), changes));
+                while (ready.isEmpty() && !(walk.directories().isEmpty() && walk.isDone())) {
+                    ready.addAll(more());
                 }
                 return !ready.isEmpty();
+            }
+
+            private List<Call> more() {
+                if (walk.directories().isEmpty()) {
+                    return listed(remote, walk, new Sorted(sorted.root, sorted.excludes), changes);
+                }
+                List<Call> calls = new ArrayList<>();
+                if (remote.delete()) {
+                    walk.directories().removeAll(made);
+                    addExtraneous(calls, remote, walk.directories());
+                }
+                walk.directories().clear();
+                return calls;
             }
 
             @Override
@@ -207,17 +225,15 @@ public final class RsyncCalls {
         };
     }
 
-    private List<Call> part(Remote remote, Walk walk, Sorted sorted, ChangeSet changes) {
+    /** The next part of these directories. */
+    private List<Call> listed(Remote remote, Walk walk, Sorted sorted, ChangeSet changes) {
         sorted.bytes += walk.go(maxPaths, sorted.present);
-        List<Call> calls = callsFor(remote, sorted, changes);
-        if (remote.delete()) {
-            addExtraneous(calls, remote, walk.takeDirectories());
-        }
-        return calls;
+        sorted.tellsMade = remote.delete();
+        return callsFor(remote, sorted, changes);
     }
 
     /** Deletes what is in these directories, their paths ending in a slash, at the remote only; sends nothing. */
-    private void addExtraneous(List<Call> calls, Remote remote, List<String> directories) {
+    private void addExtraneous(List<Call> calls, Remote remote, Collection<String> directories) {
         add(
                 calls,
                 remote,
@@ -257,6 +273,9 @@ public final class RsyncCalls {
         options.add(missing);
         if (remote.timesOutFar() && sorted.present.size() <= SMALL_PATHS && sorted.bytes <= SMALL_BYTES) {
             options.add("--remote-option=--timeout=0");
+        }
+        if (sorted.tellsMade) {
+            options.add(Difference.FORMAT);
         }
         add(calls, remote, sorted.present, options.toArray(String[]::new));
         addDeep(calls, remote, sorted, changes);
@@ -582,6 +601,8 @@ public final class RsyncCalls {
         final List<String> gone = new ArrayList<>();
         final List<String> deep = new ArrayList<>();
         boolean rootChanged;
+        /** Whether rsync has to say which directories were not there before. */
+        boolean tellsMade;
         /** In the files that are present. */
         long bytes;
 
@@ -641,7 +662,7 @@ public final class RsyncCalls {
         }
     }
 
-    /** Adds rsync's "Total bytes sent" to the batch's account. */
+    /** Adds rsync's "Total bytes sent" to the batch's account, and the directories it has made, if it tells. */
     public void account(Exchange exchange) {
         String statistics = exchange.getMessage().getBody(String.class);
         Batch batch = exchange.getProperty("batch", Batch.class);
@@ -656,11 +677,14 @@ public final class RsyncCalls {
         }
     }
 
-    private static void account(String statistics, Batch batch) {
-        statistics
-                .lines()
-                .filter(line -> line.startsWith("Total bytes sent: "))
-                .map(line -> line.substring("Total bytes sent: ".length()).replace(",", ""))
-                .forEach(bytes -> batch.sent(Long.parseLong(bytes.strip())));
+    private static void account(String told, Batch batch) {
+        told.lines().forEach(line -> {
+            if (line.startsWith(SENT)) {
+                batch.sent(Long.parseLong(
+                        line.substring(SENT.length()).replace(",", "").strip()));
+            } else if (line.startsWith(Difference.MADE)) {
+                batch.made().add(Difference.parse(line).path() + "/");
+            }
+        });
     }
 }

@@ -71,8 +71,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     /** How long what an rsync has left behind may hold its output open, in milliseconds. */
     private static final long AFTER_END = 2_000;
 
-    /** Of stdout and stderr each, its end: statistics and the last errors stand there. */
+    /** Of stdout and stderr each, its end: statistics and the last errors stand there. A list is kept as a whole. */
     private static final int KEPT = 64 * 1024;
+
+    /** What a pipe takes while nobody reads it, however short of memory for pipes the user is: pipe(7), PIPE_BUF. */
+    private static final int TAKEN_UNREAD = 4096;
 
     /** What follows from the cause, in no fixed order and number. */
     private static final Pattern CONSEQUENCE =
@@ -117,7 +120,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     @Override
     public ExecResult execute(ExecCommand command) {
-        return execute(command, KEPT);
+        return execute(command, command.getArgs().contains(Difference.FORMAT) ? Integer.MAX_VALUE : KEPT);
     }
 
     private ExecResult execute(ExecCommand command, int kept) {
@@ -152,9 +155,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             // Not before: between a look at the source and this, another one can come to its place. rsync does nothing
             // until it has read its list, and while it works there what is mounted there stays.
             checkPlace(process, command.getWorkingDir());
+            feed(process, command.getInput());
             Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr", null);
             Output output = new Output(process.getInputStream(), kept, "rsync-stdout", told);
-            feed(process, command.getInput());
             int exitCode = exitCode(process, command.getArgs());
             if (!output.join() && kept > KEPT) {
                 throw new RsyncException(30, "rsync has not told all");
@@ -353,21 +356,25 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         }
     }
 
-    /** On a thread of its own: an rsync that hangs may not read its list. */
     private static void feed(Process process, InputStream input) {
-        Thread feeder = new Thread(
-                () -> {
-                    try (OutputStream stdin = process.getOutputStream()) {
-                        if (input != null) {
-                            input.transferTo(stdin);
-                        }
-                    } catch (IOException brokenPipe) {
-                        // rsync ended before it read its list; its exit code and words say why.
-                    }
-                },
-                "rsync-stdin");
+        if (input == null || input instanceof ByteArrayInputStream list && list.available() <= TAKEN_UNREAD) {
+            write(process, input);
+            return;
+        }
+        // An rsync that hangs may not read its list.
+        Thread feeder = new Thread(() -> write(process, input), "rsync-stdin");
         feeder.setDaemon(true);
         feeder.start();
+    }
+
+    private static void write(Process process, InputStream input) {
+        try (OutputStream stdin = process.getOutputStream()) {
+            if (input != null) {
+                input.transferTo(stdin);
+            }
+        } catch (IOException brokenPipe) {
+            // rsync ended before it read its list; its exit code and words say why.
+        }
     }
 
     /** rsync's own words, shortened to the cause, where there is one: the same fault is told in the same words. */

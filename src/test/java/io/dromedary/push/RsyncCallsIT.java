@@ -28,7 +28,9 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.camel.support.DefaultExchange;
@@ -57,6 +59,7 @@ class RsyncCallsIT {
         SSH
     }
 
+    private static final CamelContext CONTEXT = new DefaultCamelContext();
     private static final Map<Where, Boolean> refusing = new EnumMap<>(Where.class);
 
     /** What the daemon's module is, in each test anew. */
@@ -180,14 +183,22 @@ class RsyncCallsIT {
         rsyncCalls.setFullSyncExclude(fullSyncExclude);
     }
 
-    private static void run(RsyncCalls.Call call, List<RsyncCalls.Call> ran) {
-        run(call);
-        ran.add(call);
+    private void run(ChangeSet changes, List<RsyncCalls.Call> ran) {
+        Batch batch = new Batch();
+        batch.merge(changes);
+        Exchange exchange = new DefaultExchange(CONTEXT);
+        exchange.setProperty("batch", batch);
+        exchange.getMessage().setBody(batch);
+        for (RsyncCalls.Call call : rsyncCalls.calls("copy", exchange)) {
+            exchange.getMessage().setBody(run(call));
+            rsyncCalls.account(exchange);
+            ran.add(call);
+        }
     }
 
-    private static void run(RsyncCalls.Call call) {
+    private static String run(RsyncCalls.Call call) {
         try (RsyncProcess rsync = new RsyncProcess()) {
-            rsync.run("rsync", call);
+            return rsync.run("rsync", call);
         }
     }
 
@@ -195,14 +206,14 @@ class RsyncCallsIT {
     private List<RsyncCalls.Call> push(ChangeSet changes) {
         List<RsyncCalls.Call> calls = new ArrayList<>();
         try {
-            rsyncCalls.callsFor(remote, changes).forEach(call -> run(call, calls));
+            run(changes, calls);
         } catch (RsyncException e) {
             assertThat(e.isDeletionRefused() && refusing.get(where) && !remote.deletesByRule())
                     .as(e.getMessage())
                     .isTrue();
             remote.deleteByRule();
             calls.clear();
-            rsyncCalls.callsFor(remote, changes).forEach(call -> run(call, calls));
+            run(changes, calls);
         }
         return calls;
     }
@@ -924,6 +935,28 @@ class RsyncCallsIT {
                 .hasSizeGreaterThanOrEqualTo(fileByFile ? 6 : 1);
         pushEntries("d/made", "d/sub/old", "d/linked", "elsewhere");
         assertSame();
+    }
+
+    @Test
+    void onlyWhatWasThereBeforeIsLookedThroughForWhatIsTooMuch() throws IOException {
+        mirror("", true, 5, "");
+        write("known/file", "");
+        pushEverything();
+        write(target, "known/extra", "");
+        write(target, "known/sub/extra", "");
+        for (int i = 0; i < 9; i++) {
+            write("known/sub/new" + i % 3 + "/file" + i, "");
+            write("known/made/odd\n\\#012" + i % 3 + "/file" + i, "");
+        }
+        List<RsyncCalls.Call> calls = pushTree("known");
+        assertSame();
+        if (fileByFile) {
+            String looked = calls.stream()
+                    .filter(call -> call.arguments().contains("--existing"))
+                    .map(call -> new String(call.input(), ISO_8859_1))
+                    .collect(Collectors.joining());
+            assertThat(looked.split("\0")).containsExactlyInAnyOrder("./known/", "./known/sub/");
+        }
     }
 
     @Test
