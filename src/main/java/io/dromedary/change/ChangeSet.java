@@ -40,7 +40,6 @@ public final class ChangeSet {
     private final Node root = new Node();
     private final int maxBelowOne;
     private final int maxChanges;
-    private int size;
     /** New name to old. */
     private Map<String, String> moves = Map.of();
 
@@ -138,23 +137,25 @@ public final class ChangeSet {
         if (node.deep) {
             return;
         }
+        boolean isNew = !node.dirty;
+        int more = isNew ? 1 : 0;
         if (deep) {
-            size -= node.dirtyBelow();
+            more -= node.dirtyBelow;
+            node.dirtyBelow = 0;
             node.children = null;
             node.deep = true;
         }
-        if (!node.dirty) {
-            node.dirty = true;
-            size++;
-            Node parent = node.parent;
-            if (parent != null && ++parent.dirtyChildren > maxBelowOne) {
-                mark(parent, true);
-            }
+        node.dirty = true;
+        for (Node above = node.parent; above != null; above = above.parent) {
+            above.dirtyBelow += more;
+        }
+        if (isNew && node.parent != null && ++node.parent.dirtyChildren > maxBelowOne) {
+            mark(node.parent, true);
         }
     }
 
     private void bound() {
-        if (size > maxChanges) {
+        if (size() > maxChanges) {
             mark(root, true);
         }
         if (root.deep) {
@@ -179,12 +180,12 @@ public final class ChangeSet {
     }
 
     public boolean isEmpty() {
-        return size == 0;
+        return size() == 0;
     }
 
     /** The number of changes, each one line of the list that rsync gets. */
     public int size() {
-        return size;
+        return root.dirtyBelow + (root.dirty ? 1 : 0);
     }
 
     /** Whether this is the change "everything", which has swallowed all others. */
@@ -197,7 +198,7 @@ public final class ChangeSet {
      * it is never taken for a repeat. Not for people: the names in it are byte strings.
      */
     public String key() {
-        if (size > MAX_KEYED) {
+        if (size() > MAX_KEYED) {
             return "#" + UNKEYED.incrementAndGet();
         }
         // Sorted, since equal sets that came about in another order may be visited in another order.
@@ -234,6 +235,7 @@ public final class ChangeSet {
         Node parent;
         Map<String, Node> children;
         int dirtyChildren;
+        int dirtyBelow;
         boolean dirty;
         boolean deep;
 
@@ -249,16 +251,6 @@ public final class ChangeSet {
                 children.put(name, child);
             }
             return child;
-        }
-
-        int dirtyBelow() {
-            int count = 0;
-            if (children != null) {
-                for (Node child : children.values()) {
-                    count += (child.dirty ? 1 : 0) + child.dirtyBelow();
-                }
-            }
-            return count;
         }
     }
 }
