@@ -64,6 +64,8 @@ public final class LibC {
 
     private static final long TIOCGWINSZ = Platform.ARCH.startsWith("ppc") ? 0x40087468L : 0x5413L;
 
+    private static final long SECOND = 1_000_000_000;
+
     private static final short POLLIN = 1;
     private static final byte DT_UNKNOWN = 0;
     private static final byte DT_DIR = 4;
@@ -96,7 +98,7 @@ public final class LibC {
 
     private static native long syscall(long number, long fd, byte[] buffer, long size);
 
-    private static native int poll(int[] pollfds, long count, int timeout);
+    private static native int ppoll(int[] pollfds, long count, long[] timeout, Pointer signals);
 
     private static native int eventfd(int initial, int flags);
 
@@ -174,17 +176,18 @@ public final class LibC {
      * Waits until one of the two descriptors can be read.
      *
      * @param second none if negative
-     * @param timeoutMillis how long at most; negative: without end
+     * @param timeoutNanos how long at most; not at all if negative
      * @return bit 0 set: the first can be read; bit 1: the second
      */
-    public static int awaitReadable(int first, int second, int timeoutMillis) {
+    public static int awaitReadable(int first, int second, long timeoutNanos) {
         int[] pollfds = {first, pollfd(), second, pollfd()};
-        if (poll(pollfds, 2, timeoutMillis) < 0) {
+        long nanos = Math.max(0, timeoutNanos);
+        if (ppoll(pollfds, 2, new long[] {nanos / SECOND, nanos % SECOND}, null) < 0) {
             int errno = Native.getLastError();
             if (errno == EINTR) {
                 return 0;
             }
-            throw new PosixException("poll", errno);
+            throw new PosixException("ppoll", errno);
         }
         return (isReadable(pollfds[1]) ? 1 : 0) | (isReadable(pollfds[3]) ? 2 : 0);
     }
@@ -233,7 +236,7 @@ public final class LibC {
                 statx.getLong(40),
                 statx.getLong(112),
                 statx.getInt(120),
-                (statx.getInt(0) & STATX_BTIME) == 0 ? 0 : statx.getLong(80) * 1_000_000_000 + statx.getInt(88));
+                (statx.getInt(0) & STATX_BTIME) == 0 ? 0 : statx.getLong(80) * SECOND + statx.getInt(88));
     }
 
     /** Whether a file system is mounted just here; false also when the system, Linux before 5.8, does not tell. */

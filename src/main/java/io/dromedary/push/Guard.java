@@ -7,6 +7,7 @@ import io.dromedary.posix.OwnerOnly;
 import io.dromedary.push.RsyncCalls.Call;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Map;
@@ -70,9 +71,12 @@ public final class Guard {
     /** Called with each message of a watch: a source that had files and is empty after an event was emptied by it. */
     public void seen(@Header("mirror") String mirrorId) throws IOException {
         Mirror mirror = mirrors.mirror(mirrorId);
+        // First what is the case next to never: this comes with each change.
+        if (!mirror.isEmpty() || !mirror.wasFilled()) {
+            return;
+        }
         Path mark = marks.resolve(mirrorId);
-        boolean inPlace = mirror.problem() == null && (mirror.isMountPoint() || !belongsOnMount(mark));
-        if (inPlace && mirror.isEmpty() && mirror.wasFilled()) {
+        if (mirror.problem() == null && (mirror.isMountPoint() || !belongsOnMount(read(mark)))) {
             Files.deleteIfExists(mark);
         }
     }
@@ -82,10 +86,15 @@ public final class Guard {
         Remote remote = mirrors.remote(remoteId);
         Mirror mirror = remote.mirror();
         Path mark = marks.resolve(mirror.id());
-        checkPlace(remote, mark);
+        boolean mounted = mirror.isMountPoint();
+        String known = read(mark);
+        checkPlace(remote, mounted, known);
         if (!mirror.isEmpty()) {
-            fill(mark, mirror.isMountPoint());
-        } else if ((batch.isEverything() || batch.isRedelivery()) && Files.exists(mark)) {
+            String now = mounted ? FILLED + MOUNTED : FILLED;
+            if (!now.equals(known)) {
+                write(mark, now);
+            }
+        } else if ((batch.isEverything() || batch.isRedelivery()) && known != null) {
             throw new HaltedException("source " + mirror.source() + " is empty and no event emptied it: is a mount"
                     + " missing? If this is right: dromedary resume " + remoteId);
         }
@@ -109,7 +118,7 @@ public final class Guard {
         Mirror mirror = remote.mirror();
         mirror.accept();
         Path mark = marks.resolve(mirror.id());
-        boolean mountIsMissing = !mirror.isMountPoint() && belongsOnMount(mark);
+        boolean mountIsMissing = !mirror.isMountPoint() && belongsOnMount(read(mark));
         if (mirror.problem() == null && (mirror.isEmpty() || mountIsMissing)) {
             Files.deleteIfExists(mark);
         }
@@ -133,10 +142,9 @@ public final class Guard {
         return deletions;
     }
 
-    private static void checkPlace(Remote remote, Path mark) throws IOException {
+    private static void checkPlace(Remote remote, boolean mounted, String known) {
         Mirror mirror = remote.mirror();
-        boolean mounted = mirror.isMountPoint();
-        if (mounted && !mirror.wasMountPoint() && belongsOnMount(mark)) {
+        if (mounted && !mirror.wasMountPoint() && belongsOnMount(known)) {
             // What was at its place at the start was the bare mount point.
             mirror.accept();
         }
@@ -144,22 +152,27 @@ public final class Guard {
         if (problem != null) {
             throw new HaltedException(problem);
         }
-        if (!mounted && belongsOnMount(mark)) {
+        if (!mounted && belongsOnMount(known)) {
             throw new HaltedException("source " + mirror.source() + " was a mount point and is none now: its mount is"
                     + " missing; it goes on when that is back. If this is right: dromedary resume " + remote.id());
         }
     }
 
-    private static boolean belongsOnMount(Path mark) throws IOException {
-        return Files.exists(mark) && Files.readString(mark).contains(MOUNTED);
+    private static boolean belongsOnMount(String known) {
+        return known != null && known.contains(MOUNTED);
+    }
+
+    /** What is known of a mirror's source; null: nothing. */
+    private static String read(Path mark) throws IOException {
+        try {
+            return Files.readString(mark);
+        } catch (NoSuchFileException e) {
+            return null;
+        }
     }
 
     /** One at a time: the pushes to several remotes come here together. */
-    private synchronized void fill(Path mark, boolean mounted) throws IOException {
-        String text = mounted ? FILLED + MOUNTED : FILLED;
-        if (Files.exists(mark) && Files.readString(mark).equals(text)) {
-            return;
-        }
+    private synchronized void write(Path mark, String text) {
         try {
             Files.createDirectories(marks, OwnerOnly.directory());
             Path written = mark.resolveSibling(mark.getFileName() + ".new");

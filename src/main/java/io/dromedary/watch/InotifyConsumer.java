@@ -32,7 +32,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private static final long LIMIT_RETRY = TimeUnit.SECONDS.toNanos(30);
     private static final long OVERFLOW_TOLD = TimeUnit.MINUTES.toNanos(1);
     /** How long after its close a file gets its final name, by a program that writes it under another one. */
-    private static final long RENAME_FOLLOWS = TimeUnit.MILLISECONDS.toNanos(1);
+    private static final long RENAME_FOLLOWS = TimeUnit.MICROSECONDS.toNanos(300);
     /** Below the 16384 events a queue takes by default; each removed watch is one. */
     private static final int MOST_PRUNED = 2_000;
 
@@ -253,7 +253,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
                     getExceptionHandler().handleException("inotify: reading the changes of " + source.show(""), e);
                     // what was lost with it is not known
                     rescan = true;
-                    LibC.awaitReadable(wake, -1, 1000);
+                    LibC.awaitReadable(wake, -1, TimeUnit.SECONDS.toNanos(1));
                 }
             }
         } finally {
@@ -277,7 +277,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         boolean more = tree != null && tree.prune(MOST_PRUNED);
         watches = tree == null ? 0 : tree.watches();
         long wait = more ? 0 : burst.nextCheck(next) - System.nanoTime();
-        int ready = LibC.awaitReadable(tree == null ? -1 : tree.descriptor(), wake, millis(wait));
+        int ready = LibC.awaitReadable(tree == null ? -1 : tree.descriptor(), wake, wait);
         if ((ready & 1) != 0) {
             readBurst();
         }
@@ -294,7 +294,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             // a while of nothing only the rename can follow that gives it its name.
             long pause = afterPause && burst.isWritten() ? Math.min(linger, RENAME_FOLLOWS) : linger;
             left = Math.min(pause, begin + 4 * linger - System.nanoTime());
-        } while (left > 0 && !stopping && !rootLost && LibC.awaitReadable(tree.descriptor(), wake, millis(left)) == 1);
+        } while (left > 0 && !stopping && !rootLost && LibC.awaitReadable(tree.descriptor(), wake, left) == 1);
     }
 
     private void handle(InotifyEvent event) {
@@ -487,9 +487,5 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         releaseExchange(exchange, false);
         lastSent = System.nanoTime();
-    }
-
-    private static int millis(long nanos) {
-        return nanos <= 0 ? 0 : (int) Math.min(Integer.MAX_VALUE, (nanos + 999_999) / 1_000_000);
     }
 }

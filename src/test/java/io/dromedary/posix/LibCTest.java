@@ -123,8 +123,8 @@ class LibCTest {
         try {
             assertThat(LibC.awaitReadable(-1, wake, 0)).isZero();
             LibC.wake(wake);
-            assertThat(LibC.awaitReadable(-1, wake, 1000)).isEqualTo(2);
-            assertThat(LibC.awaitReadable(wake, -1, 1000)).isEqualTo(1);
+            assertThat(LibC.awaitReadable(-1, wake, 1_000_000_000)).isEqualTo(2);
+            assertThat(LibC.awaitReadable(wake, -1, 1_000_000_000)).isEqualTo(1);
             LibC.clearWake(wake);
             assertThat(LibC.awaitReadable(-1, wake, 0)).isZero();
         } finally {

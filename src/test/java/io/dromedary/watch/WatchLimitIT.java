@@ -143,7 +143,7 @@ class WatchLimitIT {
                 System.out.println("watches " + tree.watches());
                 if (arguments[0].equals("grow")) {
                     Files.move(Path.of(arguments[3]), Path.of(arguments[1], "grown"));
-                    LibC.awaitReadable(tree.descriptor(), -1, 10_000);
+                    LibC.awaitReadable(tree.descriptor(), -1, 10_000_000_000L);
                     tree.read(event -> tree.reconcile(tree.node(event.wd()), event.name()));
                     System.out.println("watches " + tree.watches() + " full " + tree.isLimitReached());
                     tree.scan();
