@@ -15,6 +15,10 @@ final class Idle {
     private static final int FILES_DELAYED = 15;
 
     private static final int WARM_UP = 5;
+    /** What the JVM needs to have all of Dromedary's way from event to rsync compiled; ten a second, which it does not gather. */
+    private static final int COMPILED = 220;
+
+    private static final int COMPILED_PAUSE = 110;
     private static final int BYTES = 10_000;
     private static final int QUIET_SECONDS = 30;
 
@@ -37,6 +41,7 @@ final class Idle {
         Way quick = push("bare `rsync -a " + option + "`", lab.plain, option);
         try {
             Way dromedary = null;
+            Way tuned = null;
             Way lsyncd = null;
             Way perEvent = null;
             for (Tool tool : tools) {
@@ -47,7 +52,16 @@ final class Idle {
             }
             push(quick.title + ", daemon with TCP_NODELAY", lab.tuned, option);
             if (dromedary != null) {
-                tool(dromedary.title + ", daemon with TCP_NODELAY", Tool.DROMEDARY, lab.tuned);
+                tuned = tool(dromedary.title + ", daemon with TCP_NODELAY", Tool.DROMEDARY, lab.tuned);
+            }
+            Lab.say(COMPILED + " files to each Dromedary before it is measured");
+            for (int i = 0; i < COMPILED; i++) {
+                for (Way way : ways) {
+                    if (way.tool != null && way.title.startsWith(Tool.DROMEDARY.title)) {
+                        lab.write(way.source.resolve("before" + i), BYTES);
+                    }
+                }
+                Thread.sleep(COMPILED_PAUSE);
             }
             Random random = new Random(lab.seed);
             for (int i = -WARM_UP; i < FILES; i++) {
@@ -60,7 +74,8 @@ final class Idle {
             }
             tell(bare);
             if (dromedary != null) {
-                targets(dromedary, bare, perEvent);
+                targets(dromedary, bare, perEvent, quick);
+                even(tuned, "p99 at most 2 × p50, daemon with TCP_NODELAY", "");
             }
             quiet();
         } finally {
@@ -133,7 +148,7 @@ final class Idle {
         report.plot("idle", plot);
     }
 
-    private void targets(Way dromedary, Way bare, Way perEvent) {
+    private void targets(Way dromedary, Way bare, Way perEvent, Way quick) {
         Times times = Times.of(dromedary.times);
         report.target("one file: p50 at most 25 ms", Times.told(times.p50()), times.p50() <= 25_000_000);
         double base = Times.of(bare.times).p50();
@@ -147,9 +162,19 @@ final class Idle {
                 "one file: p50 at most 1/4 of sersync's way or of a default rsync push",
                 compared,
                 times.p50() <= base / 4);
+        Times floor = Times.of(quick.times);
+        even(
+                dromedary,
+                "p99 at most 2 × p50",
+                "; the bare push that it makes: p99 " + Times.told(floor.p99()) + ", "
+                        + Times.ratio(floor.p99(), floor.p50()) + " × p50");
+    }
+
+    private void even(Way way, String target, String floor) {
+        Times times = Times.of(way.times);
         report.target(
-                "one file: p99 at most 2 × p50",
-                Times.ratio(times.p99(), times.p50()) + " × p50",
+                "one file: " + target,
+                Times.ratio(times.p99(), times.p50()) + " × p50" + floor,
                 times.p99() <= 2 * times.p50());
     }
 

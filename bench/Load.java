@@ -7,10 +7,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /** Files of random sizes that are written at a fixed rate, and when each of them arrived. */
 final class Load {
+    private static final long KEPT_UP = TimeUnit.SECONDS.toNanos(2);
+
     private final Lab lab;
     private final List<String> names = new ArrayList<>();
     private final int[] sizes;
@@ -61,7 +64,7 @@ final class Load {
      * @param missing how many did not arrive in time
      * @param drained how long after the last close the last one arrived, in nanoseconds
      * @param moved files a second that arrived, from the first close to the last arrival
-     * @param growing whether the latencies were still growing at the end
+     * @param growing whether the latencies were still growing at the end, or what waited then took over 2 s
      */
     record Arrived(Times latencies, int missing, long drained, double moved, boolean growing) {}
 
@@ -87,12 +90,15 @@ final class Load {
                 missing++;
             }
         }
-        boolean growing =
-                missing > 0 || Times.of(last).p50() > 2 * Times.of(second).p50() + 200_000_000;
+        long drained = latest - closed[closed.length - 1];
+        // A tool that keeps up is done soon after; one that does not may well arrive evenly, all the time later.
+        boolean growing = missing > 0
+                || drained > KEPT_UP
+                || Times.of(last).p50() > 2 * Times.of(second).p50() + 200_000_000;
         return new Arrived(
                 Times.of(latencies),
                 missing,
-                latest - closed[closed.length - 1],
+                drained,
                 latencies.size() * 1e9 / Math.max(1, latest - closed[0]),
                 growing);
     }

@@ -114,7 +114,7 @@ final class Running implements AutoCloseable {
 
     private static boolean isRsync(ProcessHandle process) {
         try {
-            return Files.readString(Path.of("/proc/" + process.pid() + "/comm")).startsWith("rsync");
+            return Files.readString(Path.of("/proc/" + process.pid() + "/comm")).equals("rsync\n");
         } catch (IOException ended) {
             return false;
         }
