@@ -33,6 +33,9 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private static final long OVERFLOW_TOLD = TimeUnit.MINUTES.toNanos(1);
     /** How long after its close a file gets its final name, by a program that writes it under another one. */
     private static final long RENAME_FOLLOWS = TimeUnit.MICROSECONDS.toNanos(300);
+    /** Events so many lingers after the last ones are a stream, in which to linger so many times as long; and so many of these at most. */
+    private static final int STREAM = 4;
+
     /** Below the 16384 events a queue takes by default; each removed watch is one. */
     private static final int MOST_PRUNED = 2_000;
 
@@ -286,15 +289,33 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private void readBurst() {
         long begin = System.nanoTime();
         long linger = TimeUnit.MILLISECONDS.toNanos(endpoint.getLinger());
-        boolean afterPause = begin - lastSent > 4 * linger;
-        long left;
+        boolean afterPause = begin - lastSent > STREAM * linger;
+        long quiet = afterPause ? linger : STREAM * linger;
+        long end = begin + STREAM * quiet;
+        boolean gathering = false;
+        boolean more;
         do {
+            int before = events;
             tree.read(this::handle);
             // What was renamed or deleted may be about to be replaced. But of a file that was written and closed after
             // a while of nothing only the rename can follow that gives it its name.
-            long pause = afterPause && burst.isWritten() ? Math.min(linger, RENAME_FOLLOWS) : linger;
-            left = Math.min(pause, begin + 4 * linger - System.nanoTime());
-        } while (left > 0 && !stopping && !rootLost && LibC.awaitReadable(tree.descriptor(), wake, left) == 1);
+            boolean written = afterPause && burst.isWritten();
+            long left = Math.min(written ? Math.min(linger, RENAME_FOLLOWS) : quiet, end - System.nanoTime());
+            if (left <= 0 || stopping || rootLost) {
+                more = false;
+            } else if (gathering && !written) {
+                // Where more has come, more will: woken for each event, this thread would do little else.
+                more = events > before && !isReadable(wake, left);
+            } else {
+                more = isReadable(tree.descriptor(), left);
+            }
+            gathering = true;
+        } while (more);
+    }
+
+    /** Waits that many nanoseconds for the descriptor, or until this is asked for something else; returns whether it is that. */
+    private boolean isReadable(int descriptor, long nanos) {
+        return LibC.awaitReadable(descriptor, descriptor == wake ? -1 : wake, nanos) == 1;
     }
 
     private void handle(InotifyEvent event) {

@@ -55,8 +55,8 @@ public class InotifyEndpoint extends DefaultEndpoint {
     @UriParam(
             defaultValue = "4",
             description = "For how many milliseconds after an event to wait for more that belong to it. While more keep"
-                    + " coming the exchange leaves after four times as long; a file that was written after a while of"
-                    + " nothing leaves after 0.3 ms.")
+                    + " coming the exchange leaves after four times as long, and in a stream of events it is four times"
+                    + " all that; a file that was written after a while of nothing leaves after 0.3 ms.")
     private int linger = 4;
 
     private boolean wasWatched;
