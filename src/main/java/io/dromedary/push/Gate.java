@@ -204,8 +204,14 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     }
 
     private static void pace(Lane lane, Batch batch) {
+        long now = System.nanoTime();
+        lane.pausedUntil = now;
+        lane.paths = List.of();
+        if (lane != lane.state.live || lane.redelivery) {
+            return;
+        }
         List<String> paths = new ArrayList<>();
-        if (batch.changes().size() <= Pace.MOST_ASKED && lane == lane.state.live && !lane.redelivery) {
+        if (batch.changes().size() <= Pace.MOST_ASKED) {
             batch.changes().visit((path, dirty, deep) -> {
                 if (dirty) {
                     paths.add(path);
@@ -213,7 +219,6 @@ public final class Gate implements CamelContextAware, AutoCloseable {
                 return true;
             });
         }
-        long now = System.nanoTime();
         lane.paths = paths;
         lane.pausedUntil = now + lane.state.pace.pause(paths, batch.sinceNanos(), now);
     }
@@ -443,7 +448,9 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             lane.probing = true;
         }
         lane.inFlight = true;
-        lane.state.pace.pushed(lane.paths, System.nanoTime());
+        if (lane == state.live) {
+            state.pace.pushed(lane.paths, System.nanoTime());
+        }
         lane.paths = List.of();
         lane.pushing = lane.gathering;
         lane.started = System.nanoTime();

@@ -7,7 +7,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
 /**
- * How long a remote's paths wait for the next push. What is pushed over and over, such as a log that is opened, appended
+ * How long what changed waits for a remote's next push, though none is under way. The first pushes leave at once; in a
+ * stream of them, ten a second, since each costs two processes and a connection, however little is in it. Longer pushes
+ * than that are no stream: what waits for them leaves the moment they end.
+ *
+ * <p>Some paths wait longer, if there is nothing else to push. What is pushed over and over, such as a log that is opened, appended
  * to and closed a hundred times a second: not at all the first times, then longer and longer, up to a second; what has
  * not been pushed for two seconds is new again. What has a temporary file's name: half a second, since an editor's save
  * takes as long as the disk does, and makes files that are gone when it is over. Any other change takes them along. Not
@@ -30,6 +34,12 @@ final class Pace {
             "4913|.+~|\\..+\\.sw[a-z]x?|\\.#.+|#.+#|sed[A-Za-z0-9]{6}|\\.goutputstream-.+|(?:.+\\.)?te?mp|tmp\\..+",
             Pattern.DOTALL);
 
+    /** Pushes that leave at once before they count as a stream. */
+    static final int AT_ONCE = 10;
+
+    /** From the start of one push of a stream to that of the next. */
+    static final long STREAM_PAUSE = TimeUnit.MILLISECONDS.toNanos(100);
+
     private static final int MOST_KNOWN = 1_000;
 
     private record Pushed(int times, long last) {
@@ -45,8 +55,15 @@ final class Pace {
         }
     };
 
-    /** These leave for the remote now, by {@link System#nanoTime}. */
+    /** How many nanoseconds of {@link #STREAM_PAUSE} there were left at the last push, which was when. */
+    private long owed;
+
+    private long last;
+
+    /** These leave for the remote now, by {@link System#nanoTime}; empty when there are too many to ask for each. */
     void pushed(Collection<String> paths, long now) {
+        owed = owed(now) + STREAM_PAUSE;
+        last = now;
         for (String path : paths) {
             Pushed before = known.get(path);
             boolean again = before != null && now - before.last <= 2 * LONGEST_PAUSE;
@@ -55,12 +72,13 @@ final class Pace {
     }
 
     /**
-     * How many nanoseconds these wait together; 0 as soon as one of them need not.
+     * How many nanoseconds these wait together, which is no longer than the one that waits least.
      *
+     * @param paths empty when there are too many to ask for each
      * @param since when the oldest of these changes happened
      */
     long pause(Collection<String> paths, long since, long now) {
-        long shortest = LONGEST_PAUSE;
+        long shortest = paths.isEmpty() ? 0 : LONGEST_PAUSE;
         for (String path : paths) {
             Pushed before = known.get(path);
             long left = before == null ? 0 : before.last + before.pause() - now;
@@ -69,7 +87,11 @@ final class Pace {
             }
             shortest = Math.min(shortest, Math.max(0, left));
         }
-        return paths.isEmpty() ? 0 : shortest;
+        return Math.max(shortest, owed(now) - AT_ONCE * STREAM_PAUSE);
+    }
+
+    private long owed(long now) {
+        return owed == 0 ? 0 : Math.max(0, owed - (now - last));
     }
 
     private static boolean isTemporary(String path) {

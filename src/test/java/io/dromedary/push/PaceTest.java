@@ -67,7 +67,8 @@ class PaceTest {
         for (int i = 0; i < 2_000; i++) {
             pace.pushed(List.of("file" + i), 1_000 * STEP);
         }
-        assertThat(pace.pause(LOG, 1_000 * STEP, 1_000 * STEP)).isZero();
+        assertThat(pace.pause(LOG, 1_000 * STEP, 1_000 * STEP))
+                .isEqualTo(pace.pause(List.of("never pushed"), 1_000 * STEP, 1_000 * STEP));
     }
 
     @Test
@@ -81,5 +82,37 @@ class PaceTest {
                 .isZero();
         assertThat(pace.pause(List.of("4913", "notes", "notes~"), 0, 0)).isZero();
         assertThat(pace.pause(List.of("a~/notes"), 0, 0)).isZero();
+    }
+
+    /** How many pushes of paths never pushed before leave, when there is one to make every 10 ms. */
+    private int stream(long from, int changes) {
+        int pushes = 0;
+        for (int i = 0; i < changes; i++) {
+            long now = from + i * STEP;
+            if (pace.pause(List.of(), now, now) <= 0) {
+                pace.pushed(List.of(), now);
+                pushes++;
+            }
+        }
+        return pushes;
+    }
+
+    @Test
+    void aStreamOfPushesIsPaced() {
+        long begin = Long.MAX_VALUE - STEP;
+        assertThat(stream(begin, Pace.AT_ONCE)).isEqualTo(Pace.AT_ONCE);
+        long seconds = 10;
+        long next = begin + Pace.AT_ONCE * STEP;
+        assertThat((long) stream(next, (int) (TimeUnit.SECONDS.toNanos(seconds) / STEP)))
+                .isBetween(10 * seconds - 1, 10 * seconds + Pace.AT_ONCE);
+    }
+
+    @Test
+    void pushesThatComeEvenlyAtThatPaceNeverWait() {
+        for (int i = 0; i < 100; i++) {
+            long now = i * Pace.STREAM_PAUSE;
+            assertThat(pace.pause(List.of(), now, now)).isNotPositive();
+            pace.pushed(List.of(), now);
+        }
     }
 }
