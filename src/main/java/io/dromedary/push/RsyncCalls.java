@@ -24,6 +24,7 @@ import java.util.NoSuchElementException;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.apache.camel.Exchange;
@@ -51,9 +52,23 @@ public final class RsyncCalls {
      *
      * @param directory the mirror's root. rsync works in it and names it ".": so what it reads is what was looked at
      *     when it started, whatever is mounted at that path or moved there meanwhile
+     * @param list what it reads from its stdin, made when the calls before it have run
      */
     // No getters: beside the record's own methods Camel would find two for one name, now and then.
-    public record Call(String directory, List<String> arguments, byte[] input) {}
+    public record Call(String directory, List<String> arguments, Supplier<byte[]> list) {
+        Call(String directory, List<String> arguments, byte[] list) {
+            this(directory, arguments, () -> list);
+        }
+
+        public byte[] input() {
+            return list.get();
+        }
+
+        /** Whether the calls before it have left nothing to do. */
+        public boolean isEmpty() {
+            return input().length == 0;
+        }
+    }
 
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
 
@@ -149,7 +164,7 @@ public final class RsyncCalls {
     private static Call telling(Call call) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(arguments.indexOf("--"), Transfer.OPTION);
-        return new Call(call.directory(), arguments, call.input());
+        return new Call(call.directory(), arguments, call.list());
     }
 
     /** How far the full sync to this remote is; null while there is none. */
@@ -208,8 +223,7 @@ public final class RsyncCalls {
                 }
                 List<Call> calls = new ArrayList<>();
                 if (remote.delete()) {
-                    walk.directories().removeAll(made);
-                    addExtraneous(calls, remote, walk.directories());
+                    addExtraneous(calls, remote, walk.directories(), made);
                 }
                 walk.directories().clear();
                 return calls;
@@ -232,12 +246,17 @@ public final class RsyncCalls {
         return callsFor(remote, sorted, changes);
     }
 
-    /** Deletes what is in these directories, their paths ending in a slash, at the remote only; sends nothing. */
-    private void addExtraneous(List<Call> calls, Remote remote, Collection<String> directories) {
+    /**
+     * Deletes what is in these directories, their paths ending in a slash, at the remote only; sends nothing.
+     *
+     * @param made those that turn out to need none of it
+     */
+    private void addExtraneous(List<Call> calls, Remote remote, Collection<String> directories, Set<String> made) {
         add(
                 calls,
                 remote,
                 directories,
+                made,
                 "--no-r",
                 "--dirs",
                 "--delete",
@@ -346,7 +365,7 @@ public final class RsyncCalls {
         String directory = Renames.argument(rename.directory());
         arguments.addAll(List.of(
                 "--files-from=-", "--", ".", withSlash(withSlash(remote.target().text()) + directory)));
-        return new Call(remote.mirror().source().resolve(directory).toString(), arguments, input(paths));
+        return new Call(remote.mirror().source().resolve(directory).toString(), arguments, input(paths, Set.of()));
     }
 
     /**
@@ -492,7 +511,7 @@ public final class RsyncCalls {
                 single.addAll(paths);
             }
         });
-        addExtraneous(calls, remote, wholeDirectories);
+        addExtraneous(calls, remote, wholeDirectories, Set.of());
         addRules(calls, remote, single, Set.of());
     }
 
@@ -536,13 +555,18 @@ public final class RsyncCalls {
     }
 
     private void add(List<Call> calls, Remote remote, Collection<String> paths, String... options) {
+        add(calls, remote, paths, Set.of(), options);
+    }
+
+    /** @param done of these paths, what the calls before may find to be done */
+    private void add(List<Call> calls, Remote remote, Collection<String> paths, Set<String> done, String... options) {
         List<String> arguments = arguments(remote, options);
         arguments.add(arguments.indexOf("--"), "--files-from=-");
         List<String> all = List.copyOf(paths);
         tell(remote, String.join(" ", options), all);
         for (int from = 0; from < all.size(); from += maxPaths) {
-            calls.add(new Call(
-                    directory(remote), arguments, input(all.subList(from, Math.min(all.size(), from + maxPaths)))));
+            List<String> part = all.subList(from, Math.min(all.size(), from + maxPaths));
+            calls.add(new Call(directory(remote), arguments, () -> input(part, done)));
         }
     }
 
@@ -574,9 +598,12 @@ public final class RsyncCalls {
         }
     }
 
-    private static byte[] input(List<String> paths) {
+    private static byte[] input(List<String> paths, Set<String> done) {
         ByteArrayOutputStream input = new ByteArrayOutputStream(64 * paths.size());
         for (String path : paths) {
+            if (done.contains(path)) {
+                continue;
+            }
             // "./" keeps a leading dash, ';' or '#' from meaning anything.
             input.writeBytes(ByteString.bytes(path.isEmpty() ? "." : "./" + path));
             input.write(0);

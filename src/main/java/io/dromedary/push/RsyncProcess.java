@@ -321,7 +321,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     Stream<Difference> differences(String command, Call call) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, Difference.FORMAT);
-        return dryRun(command, new Call(call.directory(), arguments, call.input()), Integer.MAX_VALUE)
+        return dryRun(command, new Call(call.directory(), arguments, call.list()), Integer.MAX_VALUE)
                 .lines()
                 .map(Difference::parse)
                 .filter(Objects::nonNull);
@@ -330,7 +330,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     private String dryRun(String command, Call call, int kept) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, "--dry-run");
-        return run(command, new Call(call.directory(), arguments, call.input()), kept);
+        return run(command, new Call(call.directory(), arguments, call.list()), kept);
     }
 
     /** Makes the call, and returns all that rsync tells. */
@@ -443,6 +443,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     /** The end of one of rsync's streams, read by a thread of its own so that rsync never waits for us. */
     private static final class Output {
+        private static final int BUFFER = 16 * 1024;
+        /** How long lines gather that tell how far it is, in milliseconds. */
+        private static final long GATHERED = 10;
+
         private final Thread reader;
         private final int most;
         private final Consumer<String> told;
@@ -459,14 +463,19 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
         private void read(InputStream stream) {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-            byte[] buffer = new byte[8192];
+            byte[] buffer = new byte[BUFFER];
             String before = "";
             try (stream) {
                 for (int n = stream.read(buffer); n >= 0; n = stream.read(buffer)) {
                     if (told != null) {
-                        String text = before + new String(buffer, 0, n, StandardCharsets.ISO_8859_1);
+                        // Of much the end alone, with one whole line at least.
+                        int from = Math.max(0, n - 2 * Transfer.LONGEST);
+                        String end = new String(buffer, from, n - from, StandardCharsets.ISO_8859_1);
+                        String text = from == 0 ? before + end : end;
                         told.accept(text);
                         before = text.substring(Math.max(0, text.length() - Transfer.LONGEST));
+                        // It writes a line for each file; to be woken for each would cost as much as the push itself.
+                        Thread.sleep(GATHERED);
                     }
                     bytes.write(buffer, 0, n);
                     if (bytes.size() / 2 > most) {
@@ -477,6 +486,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 }
             } catch (IOException closed) {
                 // The process was ended: what came before is all there is.
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
             kept = bytes.toByteArray();
         }
