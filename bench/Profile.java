@@ -6,10 +6,8 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import jdk.jfr.consumer.RecordedEvent;
@@ -106,42 +104,58 @@ final class Profile {
         return seconds;
     }
 
-    /** Shares of the samples taken in Java code; of each own method with all that it calls. */
+    /** Shares of the samples taken in Java code, each counted once: for the method of ours or of Camel that was at work. */
     private void samples(Path recording, Instant begin, double jvm, double all) throws IOException {
         Map<String, Integer> methods = new HashMap<>();
         int samples = 0;
         for (RecordedEvent event : RecordingFile.readAllEvents(recording)) {
-            if (!event.getEventType().getName().equals("jdk.ExecutionSample")
+            if (!List.of("jdk.ExecutionSample", "jdk.NativeMethodSample")
+                            .contains(event.getEventType().getName())
                     || event.getStartTime().isBefore(begin)
-                    || event.getStackTrace() == null) {
+                    || event.getStackTrace() == null
+                    || isWaiting(event)) {
                 continue;
             }
             samples++;
-            Set<String> seen = new HashSet<>();
-            for (RecordedFrame frame : event.getStackTrace().getFrames()) {
-                String type = frame.getMethod().getType().getName();
-                if (type.startsWith(OWN)) {
-                    seen.add(type.substring(OWN.length()).replaceAll("\\$\\$Lambda.*", "") + "."
-                            + frame.getMethod().getName());
-                }
-            }
-            if (seen.isEmpty()) {
-                seen.add("none of ours");
-            }
-            seen.forEach(method -> methods.merge(method, 1, Integer::sum));
+            methods.merge(atWork(event.getStackTrace().getFrames()), 1, Integer::sum);
         }
         int total = Math.max(1, samples);
         List<List<String>> rows = new ArrayList<>();
         methods.entrySet().stream()
                 .sorted((one, other) -> other.getValue() - one.getValue())
-                .limit(25)
+                .limit(20)
                 .forEach(method -> rows.add(List.of(
-                        "`" + method.getKey() + "`",
+                        method.getKey(),
                         percent((double) method.getValue() / total),
                         percent(jvm / all * method.getValue() / total))));
         report.text("");
         report.table(
-                List.of("method of ours, with all that it calls", "of " + samples + " samples", "of all CPU, at most"),
+                List.of(
+                        "at work, with what it calls of the JDK and of JNA",
+                        "of " + samples + " samples",
+                        "of all CPU, at most"),
                 rows);
+    }
+
+    /** A call into the system that waits looks like work to the recorder. */
+    private static boolean isWaiting(RecordedEvent event) {
+        String top = event.getStackTrace().getFrames().get(0).getMethod().getName();
+        return event.getEventType().getName().equals("jdk.NativeMethodSample")
+                && List.of("ppoll", "waitForProcessExit0", "readBytes", "epollWait", "accept", "wait")
+                        .contains(top);
+    }
+
+    private static String atWork(List<RecordedFrame> frames) {
+        for (RecordedFrame frame : frames) {
+            String type = frame.getMethod().getType().getName();
+            if (type.startsWith(OWN)) {
+                return "`" + type.substring(OWN.length()).replaceAll("\\$\\$Lambda.*", "") + "."
+                        + frame.getMethod().getName() + "`";
+            }
+            if (type.startsWith("org.apache.camel.")) {
+                return "Camel";
+            }
+        }
+        return "the JVM and its recorder";
     }
 }
