@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Says when a remote's waiting batch may leave the aggregate: at once if no push to it is under way, else the moment
- * that push ends; so nothing is delayed on purpose but what is pushed over and over or temporary ({@link Pace}), and
+ * that push ends; so nothing is delayed on purpose but what comes in a stream, over and over or temporary ({@link Pace}), and
  * batches grow with load by themselves.
  *
  * <p>Each remote has two lanes, live changes and full syncs, with at most one push each, so that a full sync does not

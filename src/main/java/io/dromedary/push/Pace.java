@@ -11,9 +11,9 @@ import java.util.regex.Pattern;
  * stream of them, ten a second, since each costs two processes and a connection, however little is in it. Longer pushes
  * than that are no stream: what waits for them leaves the moment they end.
  *
- * <p>Some paths wait longer, if there is nothing else to push. What is pushed over and over, such as a log that is opened, appended
- * to and closed a hundred times a second: not at all the first times, then longer and longer, up to a second; what has
- * not been pushed for two seconds is new again. What has a temporary file's name: half a second, since an editor's save
+ * <p>Some paths wait longer, if there is nothing else to push. What is pushed over and over, such as a log that is
+ * opened, appended to and closed a hundred times a second: not at all the first times, then longer and longer, up to a
+ * second; what has not been pushed for two seconds is new again. What has a temporary file's name: half a second, since an editor's save
  * takes as long as the disk does, and makes files that are gone when it is over. Any other change takes them along. Not
  * safe for use by several threads at once.
  */
