@@ -292,7 +292,6 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         boolean afterPause = begin - lastSent > STREAM * linger;
         long quiet = afterPause ? linger : STREAM * linger;
         long end = begin + STREAM * quiet;
-        boolean gathering = false;
         boolean more;
         do {
             int before = events;
@@ -303,13 +302,12 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             long left = Math.min(written ? Math.min(linger, RENAME_FOLLOWS) : quiet, end - System.nanoTime());
             if (left <= 0 || stopping || rootLost) {
                 more = false;
-            } else if (gathering && !written) {
-                // Where more has come, more will: woken for each event, this thread would do little else.
-                more = events > before && !isReadable(wake, left);
-            } else {
+            } else if (afterPause) {
                 more = isReadable(tree.descriptor(), left);
+            } else {
+                // Woken for each event of a stream, this thread would do little else.
+                more = events > before && !isReadable(wake, left);
             }
-            gathering = true;
         } while (more);
     }
 
