@@ -183,7 +183,7 @@ public final class RsyncCalls {
         return callsFor(remote, changes, sorted(remote, changes), Set.of());
     }
 
-    /** @param made directories that the calls before have made at the remote, when the next one is asked for */
+    /** @param made directories that the calls before have made at the remote, when a call is asked for its list */
     private Iterable<Call> callsFor(Remote remote, ChangeSet changes, Sorted sorted, Set<String> made) {
         if (remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())) {
             return callsUnderRegexes(remote, sorted, changes);
@@ -207,26 +207,14 @@ public final class RsyncCalls {
     private Iterable<Call> callsFileByFile(Remote remote, Sorted sorted, ChangeSet changes, Set<String> made) {
         Walk walk = new Walk(sorted.root, sorted.excludes, sorted.deep);
         sorted.deep.clear();
-        Deque<Call> ready = new ArrayDeque<>(listed(remote, walk, sorted, changes));
+        Deque<Call> ready = new ArrayDeque<>(part(remote, walk, sorted, changes, made));
         return () -> new Iterator<>() {
             @Override
             public boolean hasNext() {
-                while (ready.isEmpty() && !(walk.directories().isEmpty() && walk.isDone())) {
-                    ready.addAll(more());
+                while (ready.isEmpty() && !walk.isDone()) {
+                    ready.addAll(part(remote, walk, new Sorted(sorted.root, sorted.excludes), changes, made));
                 }
                 return !ready.isEmpty();
-            }
-
-            private List<Call> more() {
-                if (walk.directories().isEmpty()) {
-                    return listed(remote, walk, new Sorted(sorted.root, sorted.excludes), changes);
-                }
-                List<Call> calls = new ArrayList<>();
-                if (remote.delete()) {
-                    addExtraneous(calls, remote, walk.directories(), made);
-                }
-                walk.directories().clear();
-                return calls;
             }
 
             @Override
@@ -239,11 +227,14 @@ public final class RsyncCalls {
         };
     }
 
-    /** The next part of these directories. */
-    private List<Call> listed(Remote remote, Walk walk, Sorted sorted, ChangeSet changes) {
+    private List<Call> part(Remote remote, Walk walk, Sorted sorted, ChangeSet changes, Set<String> made) {
         sorted.bytes += walk.go(maxPaths, sorted.present);
         sorted.tellsMade = remote.delete();
-        return callsFor(remote, sorted, changes);
+        List<Call> calls = callsFor(remote, sorted, changes);
+        if (remote.delete()) {
+            addExtraneous(calls, remote, walk.takeDirectories(), made);
+        }
+        return calls;
     }
 
     /**
@@ -314,8 +305,7 @@ public final class RsyncCalls {
                 || !failQueue.failed(remote.id()).isEmpty()) {
             return;
         }
-        Set<String> made = new HashSet<>();
-        List<Rename> renames = inPlace(remote, batch, made, Renames.worth(sorted.root, changes.moves(), sorted.gone));
+        List<Rename> renames = inPlace(remote, batch, Renames.worth(sorted.root, changes.moves(), sorted.gone));
         Set<String> gone = new TreeSet<>();
         renames.stream().filter(Rename::links).forEach(rename -> gone.add(rename.gone()));
         if (!gone.isEmpty()) {
@@ -329,7 +319,8 @@ public final class RsyncCalls {
             if (rename.isFile()) {
                 calls.add(renamed(remote, rename, List.of(rename.file())));
                 sorted.present.remove(rename.to());
-            } else if (addRenamedTree(calls, remote, rename, sorted) && made.contains(rename.to())) {
+            } else if (addRenamedTree(calls, remote, rename, sorted)
+                    && batch.made().contains(rename.to() + "/")) {
                 sorted.deep.remove(rename.to());
             }
         }
@@ -370,11 +361,10 @@ public final class RsyncCalls {
 
     /**
      * Makes the directories at the remote that the renamed lies in; those of the renames whose directories rsync then
-     * says are directories, on both sides. Else a call that starts there could write through a symlink.
-     *
-     * @param made gets those that were not there before, so that there is nothing in them to delete
+     * says are directories, on both sides. Else a call that starts there could write through a symlink. In those that were
+     * not there before there is nothing to delete: the batch knows them.
      */
-    private List<Rename> inPlace(Remote remote, Batch batch, Set<String> made, List<Rename> renames) {
+    private List<Rename> inPlace(Remote remote, Batch batch, List<Rename> renames) {
         if (renames.isEmpty()) {
             return renames;
         }
@@ -390,12 +380,7 @@ public final class RsyncCalls {
             told.lines()
                     .map(Difference::parse)
                     .filter(entry -> entry != null && entry.directory() && !entry.deleted())
-                    .forEach(entry -> {
-                        inPlace.add(entry.path());
-                        if (entry.itemized().equals(Difference.MADE)) {
-                            made.add(entry.path());
-                        }
-                    });
+                    .forEach(entry -> inPlace.add(entry.path()));
         }
         return renames.stream()
                 .filter(rename -> inPlace.contains(rename.directory()))

@@ -120,10 +120,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     @Override
     public ExecResult execute(ExecCommand command) {
-        return execute(command, command.getArgs().contains(Difference.FORMAT) ? Integer.MAX_VALUE : KEPT);
-    }
-
-    private ExecResult execute(ExecCommand command, int kept) {
+        int kept = command.getArgs().contains(Difference.FORMAT) ? Integer.MAX_VALUE : KEPT;
         List<String> line = new ArrayList<>();
         String program = command.getExecutable();
         // A relative path is meant from here, not from the directory that rsync works in.
@@ -311,7 +308,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     /** What a call would do, in the words of rsync's statistics. */
     public String dryRun(String command, Call call) {
-        return dryRun(command, call, KEPT);
+        List<String> arguments = new ArrayList<>(call.arguments());
+        arguments.add(0, "--dry-run");
+        return run(command, new Call(call.directory(), arguments, call.list()));
     }
 
     /**
@@ -321,24 +320,14 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     Stream<Difference> differences(String command, Call call) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, Difference.FORMAT);
-        return dryRun(command, new Call(call.directory(), arguments, call.list()), Integer.MAX_VALUE)
+        return dryRun(command, new Call(call.directory(), arguments, call.list()))
                 .lines()
                 .map(Difference::parse)
                 .filter(Objects::nonNull);
     }
 
-    private String dryRun(String command, Call call, int kept) {
-        List<String> arguments = new ArrayList<>(call.arguments());
-        arguments.add(0, "--dry-run");
-        return run(command, new Call(call.directory(), arguments, call.list()), kept);
-    }
-
-    /** Makes the call, and returns all that rsync tells. */
+    /** Makes the call, and returns what rsync tells: all of it if that is a list, else its end. */
     String run(String command, Call call) {
-        return run(command, call, Integer.MAX_VALUE);
-    }
-
-    private String run(String command, Call call, int kept) {
         ExecCommand exec = new ExecCommand(
                 command,
                 call.arguments(),
@@ -350,7 +339,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 false,
                 null);
         try {
-            return new String(execute(exec, kept).getStdout().readAllBytes(), StandardCharsets.ISO_8859_1);
+            return new String(execute(exec).getStdout().readAllBytes(), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {
             throw new UncheckedIOException(e.getMessage(), e);
         }

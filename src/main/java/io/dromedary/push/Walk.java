@@ -6,10 +6,10 @@ import io.dromedary.posix.LibC;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
-import java.util.LinkedHashSet;
-import java.util.Set;
+import java.util.List;
 
 /**
  * Goes through whole directories, a part at a time, and leaves out the files that somebody is writing: their close is a
@@ -22,7 +22,7 @@ final class Walk {
     /** What comes next, last first; a directory's path with a slash at its end. */
     private final Deque<String> waiting = new ArrayDeque<>();
 
-    private final Set<String> directories = new LinkedHashSet<>();
+    private List<String> directories = new ArrayList<>();
 
     /** @param root absolute, a byte string; the tops are relative to it, and none is excluded */
     Walk(String root, Excludes excludes, Collection<String> tops) {
@@ -58,9 +58,11 @@ final class Walk {
         return bytes;
     }
 
-    /** The directories met and not taken out yet, each with a slash at its end. */
-    Set<String> directories() {
-        return directories;
+    /** The directories met since this was last asked, each with a slash at its end. */
+    List<String> takeDirectories() {
+        List<String> met = directories;
+        directories = new ArrayList<>();
+        return met;
     }
 
     private void list(String directory) {
