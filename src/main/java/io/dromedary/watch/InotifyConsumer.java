@@ -33,7 +33,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private static final long OVERFLOW_TOLD = TimeUnit.MINUTES.toNanos(1);
     /** How long after its close a file gets its final name, by a program that writes it under another one. */
     private static final long RENAME_FOLLOWS = TimeUnit.MICROSECONDS.toNanos(300);
-    /** Events so many lingers after the last ones are a stream, in which to linger so many times as long; and so many of these at most. */
+    /**
+     * Events within so many lingers of the last exchange are a stream, in which to wait so many times as long for more.
+     * So many such waits, in a stream or not, and what there is leaves.
+     */
     private static final int STREAM = 4;
 
     /** Below the 16384 events a queue takes by default; each removed watch is one. */
@@ -303,17 +306,12 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             if (left <= 0 || stopping || rootLost) {
                 more = false;
             } else if (afterPause) {
-                more = isReadable(tree.descriptor(), left);
+                more = LibC.awaitReadable(tree.descriptor(), wake, left) == 1;
             } else {
                 // Woken for each event of a stream, this thread would do little else.
-                more = events > before && !isReadable(wake, left);
+                more = events > before && LibC.awaitReadable(-1, wake, left) == 0;
             }
         } while (more);
-    }
-
-    /** Waits that many nanoseconds for the descriptor, or until this is asked for something else; returns whether it is that. */
-    private boolean isReadable(int descriptor, long nanos) {
-        return LibC.awaitReadable(descriptor, descriptor == wake ? -1 : wake, nanos) == 1;
     }
 
     private void handle(InotifyEvent event) {
