@@ -28,6 +28,7 @@ record InotifyEvent(int wd, int mask, int cookie, String name) {
     static final int ONLYDIR = 0x1000000;
     static final int DONT_FOLLOW = 0x2000000;
     static final int EXCL_UNLINK = 0x4000000;
+    static final int MASK_ADD = 0x20000000;
     static final int ISDIR = 0x40000000;
 
     private static final int HEADER = 16;

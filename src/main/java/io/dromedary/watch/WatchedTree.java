@@ -43,13 +43,18 @@ import org.slf4j.LoggerFactory;
 final class WatchedTree implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.watch");
     private static final String WATCH_LIMIT = "max_user_watches";
+    /**
+     * Without MASK_ADD the kernel first takes all events from a watch that it is asked for once more, and gives them back
+     * then: what happens in between, on another processor, it does not tell.
+     */
     private static final int STRUCTURE = InotifyEvent.CREATE
             | InotifyEvent.MOVED_FROM
             | InotifyEvent.MOVED_TO
             | InotifyEvent.DELETE
             | InotifyEvent.ONLYDIR
             | InotifyEvent.DONT_FOLLOW
-            | InotifyEvent.EXCL_UNLINK;
+            | InotifyEvent.EXCL_UNLINK
+            | InotifyEvent.MASK_ADD;
 
     private final Source source;
     private final Excludes excludes;
