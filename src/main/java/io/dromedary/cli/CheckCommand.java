@@ -68,9 +68,10 @@ final class CheckCommand implements Callable<Integer> {
         }
     }
 
-    private static boolean dryRun(String command, Call call, RsyncProcess rsync, PrintWriter out) {
+    private static boolean dryRun(String command, Call call, RsyncProcess rsync, PrintWriter out) throws IOException {
         out.println("  cd " + quoted(call.directory()) + " && printf '"
-                + new String(call.input(), StandardCharsets.ISO_8859_1).replace("\0", "\\0") + "' | " + command + " "
+                + new String(call.input().readAllBytes(), StandardCharsets.ISO_8859_1).replace("\0", "\\0") + "' | "
+                + command + " "
                 + call.arguments().stream().map(CheckCommand::quoted).collect(Collectors.joining(" ")));
         try {
             rsync.dryRun(command, call)

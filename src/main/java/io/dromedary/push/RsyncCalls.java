@@ -9,11 +9,15 @@ import io.dromedary.mirror.Remote;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.Stat;
 import io.dromedary.push.Renames.Rename;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.io.SequenceInputStream;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
+import java.util.Enumeration;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -52,21 +56,18 @@ public final class RsyncCalls {
      *
      * @param directory the mirror's root. rsync works in it and names it ".": so what it reads is what was looked at
      *     when it started, whatever is mounted at that path or moved there meanwhile
-     * @param list what it reads from its stdin, made when the calls before it have run
+     * @param list what it reads from its stdin, for the moment when the calls before it have run; null if they have left
+     *     nothing to do
      */
     // No getters: beside the record's own methods Camel would find two for one name, now and then.
-    public record Call(String directory, List<String> arguments, Supplier<byte[]> list) {
+    public record Call(String directory, List<String> arguments, Supplier<InputStream> list) {
         Call(String directory, List<String> arguments, byte[] list) {
-            this(directory, arguments, () -> list);
+            this(directory, arguments, () -> new ByteArrayInputStream(list));
         }
 
-        public byte[] input() {
+        /** The list, to be asked for and read once. */
+        public InputStream input() {
             return list.get();
-        }
-
-        /** Whether the calls before it have left nothing to do. */
-        public boolean isEmpty() {
-            return input().length == 0;
         }
     }
 
@@ -80,6 +81,9 @@ public final class RsyncCalls {
     private static final int SMALL_PATHS = 100;
 
     private static final long SMALL_BYTES = 1 << 20;
+
+    /** Paths that are looked at, one after the other, before they are told to rsync together. */
+    private static final int LOOKED_AT = 100;
 
     private static final String SENT = "Total bytes sent: ";
 
@@ -207,14 +211,15 @@ public final class RsyncCalls {
     private Iterable<Call> callsFileByFile(Remote remote, Sorted sorted, ChangeSet changes, Set<String> made) {
         Walk walk = new Walk(sorted.root, sorted.excludes, sorted.deep);
         sorted.deep.clear();
-        Deque<Call> ready = new ArrayDeque<>(part(remote, walk, sorted, changes, made));
+        // What is a small push has to be known before it starts; the rest is looked at while rsync reads the list.
+        sorted.bytes += walk.go(SMALL_PATHS + 1 - sorted.present.size(), sorted.present);
+        sorted.walk = walk;
+        sorted.tellsMade = remote.delete();
+        Deque<Call> ready = new ArrayDeque<>(callsFor(remote, sorted, changes));
         return () -> new Iterator<>() {
             @Override
             public boolean hasNext() {
-                while (ready.isEmpty() && !walk.isDone()) {
-                    ready.addAll(part(remote, walk, new Sorted(sorted.root, sorted.excludes), changes, made));
-                }
-                return !ready.isEmpty();
+                return !ready.isEmpty() || !walk.isDone() || remote.delete() && walk.directories() > 0;
             }
 
             @Override
@@ -222,19 +227,18 @@ public final class RsyncCalls {
                 if (!hasNext()) {
                     throw new NoSuchElementException();
                 }
+                if (ready.isEmpty() && remote.delete() && (walk.isDone() || walk.directories() >= maxPaths)) {
+                    addExtraneous(ready, remote, walk.takeDirectories(), made);
+                }
+                if (ready.isEmpty()) {
+                    Sorted more = new Sorted(sorted.root, sorted.excludes);
+                    more.walk = walk;
+                    more.tellsMade = sorted.tellsMade;
+                    ready.addAll(callsFor(remote, more, changes));
+                }
                 return ready.removeFirst();
             }
         };
-    }
-
-    private List<Call> part(Remote remote, Walk walk, Sorted sorted, ChangeSet changes, Set<String> made) {
-        sorted.bytes += walk.go(maxPaths, sorted.present);
-        sorted.tellsMade = remote.delete();
-        List<Call> calls = callsFor(remote, sorted, changes);
-        if (remote.delete()) {
-            addExtraneous(calls, remote, walk.takeDirectories(), made);
-        }
-        return calls;
     }
 
     /**
@@ -242,12 +246,14 @@ public final class RsyncCalls {
      *
      * @param made those that turn out to need none of it
      */
-    private void addExtraneous(List<Call> calls, Remote remote, Collection<String> directories, Set<String> made) {
+    private void addExtraneous(
+            Collection<Call> calls, Remote remote, Collection<String> directories, Set<String> made) {
         add(
                 calls,
                 remote,
                 directories,
                 made,
+                null,
                 "--no-r",
                 "--dirs",
                 "--delete",
@@ -281,13 +287,14 @@ public final class RsyncCalls {
             }
         }
         options.add(missing);
-        if (remote.timesOutFar() && sorted.present.size() <= SMALL_PATHS && sorted.bytes <= SMALL_BYTES) {
+        boolean listed = sorted.walk == null || sorted.walk.isDone();
+        if (remote.timesOutFar() && listed && sorted.present.size() <= SMALL_PATHS && sorted.bytes <= SMALL_BYTES) {
             options.add("--remote-option=--timeout=0");
         }
         if (sorted.tellsMade) {
             options.add(Difference.FORMAT);
         }
-        add(calls, remote, sorted.present, options.toArray(String[]::new));
+        add(calls, remote, sorted.present, Set.of(), sorted.walk, options.toArray(String[]::new));
         addDeep(calls, remote, sorted, changes);
         addRoot(calls, remote, sorted, rootDone);
         return calls;
@@ -540,18 +547,28 @@ public final class RsyncCalls {
     }
 
     private void add(List<Call> calls, Remote remote, Collection<String> paths, String... options) {
-        add(calls, remote, paths, Set.of(), options);
+        add(calls, remote, paths, Set.of(), null, options);
     }
 
-    /** @param done of these paths, what the calls before may find to be done */
-    private void add(List<Call> calls, Remote remote, Collection<String> paths, Set<String> done, String... options) {
+    /**
+     * @param done of these paths, what the calls before may find to be done
+     * @param walk what the last list goes on with as long as there is room in it; null: with nothing
+     */
+    private void add(
+            Collection<Call> calls,
+            Remote remote,
+            Collection<String> paths,
+            Set<String> done,
+            Walk walk,
+            String... options) {
         List<String> arguments = arguments(remote, options);
         arguments.add(arguments.indexOf("--"), "--files-from=-");
         List<String> all = List.copyOf(paths);
         tell(remote, String.join(" ", options), all);
-        for (int from = 0; from < all.size(); from += maxPaths) {
+        for (int from = 0; from < all.size() || from == 0 && walk != null; from += maxPaths) {
             List<String> part = all.subList(from, Math.min(all.size(), from + maxPaths));
-            calls.add(new Call(directory(remote), arguments, () -> input(part, done)));
+            Walk rest = from + maxPaths >= all.size() ? walk : null;
+            calls.add(new Call(directory(remote), arguments, () -> list(remote, part, done, rest)));
         }
     }
 
@@ -583,14 +600,44 @@ public final class RsyncCalls {
         }
     }
 
+    /** What rsync reads; what the walk adds, it looks at while rsync is at what came before. Null if it is nothing. */
+    private InputStream list(Remote remote, List<String> paths, Set<String> done, Walk walk) {
+        byte[] list = input(paths, done);
+        if (walk == null || walk.isDone()) {
+            return list.length == 0 ? null : new ByteArrayInputStream(list);
+        }
+        return new SequenceInputStream(new Enumeration<>() {
+            private byte[] next = list;
+            private int left = maxPaths - paths.size();
+
+            @Override
+            public boolean hasMoreElements() {
+                return next != null;
+            }
+
+            @Override
+            public InputStream nextElement() {
+                InputStream now = new ByteArrayInputStream(next);
+                List<String> more = new ArrayList<>();
+                walk.go(Math.min(left, LOOKED_AT), more);
+                tell(remote, "list", more);
+                left -= more.size();
+                next = more.isEmpty() ? null : input(more, Set.of());
+                return now;
+            }
+        });
+    }
+
     private static byte[] input(List<String> paths, Set<String> done) {
         ByteArrayOutputStream input = new ByteArrayOutputStream(64 * paths.size());
         for (String path : paths) {
             if (done.contains(path)) {
                 continue;
             }
-            // "./" keeps a leading dash, ';' or '#' from meaning anything.
-            input.writeBytes(ByteString.bytes(path.isEmpty() ? "." : "./" + path));
+            // The first "./" brings the root up to date too, others keep a name from being a comment. Not each has one:
+            // rsync makes two system calls for every byte.
+            boolean marked = input.size() == 0 || path.startsWith("#") || path.startsWith(";");
+            input.writeBytes(ByteString.bytes(path.isEmpty() ? "." : marked ? "./" + path : path));
             input.write(0);
         }
         return input.toByteArray();
@@ -612,6 +659,9 @@ public final class RsyncCalls {
         final Set<String> present = new LinkedHashSet<>();
         final List<String> gone = new ArrayList<>();
         final List<String> deep = new ArrayList<>();
+        /** What is listed after those that are present, as it is come upon; or null. */
+        Walk walk;
+
         boolean rootChanged;
         /** Whether rsync has to say which directories were not there before. */
         boolean tellsMade;

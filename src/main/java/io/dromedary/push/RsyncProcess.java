@@ -152,10 +152,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             // Not before: between a look at the source and this, another one can come to its place. rsync does nothing
             // until it has read its list, and while it works there what is mounted there stays.
             checkPlace(process, command.getWorkingDir());
-            feed(process, command.getInput());
+            Input input = new Input(process.getOutputStream(), command.getInput());
             Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr", null);
             Output output = new Output(process.getInputStream(), kept, "rsync-stdout", told);
             int exitCode = exitCode(process, command.getArgs());
+            RuntimeException untold = input.join();
             if (!output.join() && kept > KEPT) {
                 throw new RsyncException(30, "rsync has not told all");
             }
@@ -169,6 +170,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             }
             if (Meaning.of(exitCode) != Meaning.DONE) {
                 throw new RsyncException(exitCode, words(errors.text()));
+            }
+            if (untold != null) {
+                throw untold;
             }
             return new ExecResult(command, output.stream(), errors.stream(), exitCode);
         } catch (IOException e) {
@@ -329,40 +333,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     /** Makes the call, and returns what rsync tells: all of it if that is a list, else its end. */
     String run(String command, Call call) {
         ExecCommand exec = new ExecCommand(
-                command,
-                call.arguments(),
-                call.directory(),
-                0L,
-                Set.of(),
-                new ByteArrayInputStream(call.input()),
-                null,
-                false,
-                null);
+                command, call.arguments(), call.directory(), 0L, Set.of(), call.input(), null, false, null);
         try {
             return new String(execute(exec).getStdout().readAllBytes(), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {
             throw new UncheckedIOException(e.getMessage(), e);
-        }
-    }
-
-    private static void feed(Process process, InputStream input) {
-        if (input == null || input instanceof ByteArrayInputStream list && list.available() <= TAKEN_UNREAD) {
-            write(process, input);
-            return;
-        }
-        // An rsync that hangs may not read its list.
-        Thread feeder = new Thread(() -> write(process, input), "rsync-stdin");
-        feeder.setDaemon(true);
-        feeder.start();
-    }
-
-    private static void write(Process process, InputStream input) {
-        try (OutputStream stdin = process.getOutputStream()) {
-            if (input != null) {
-                input.transferTo(stdin);
-            }
-        } catch (IOException brokenPipe) {
-            // rsync ended before it read its list; its exit code and words say why.
         }
     }
 
@@ -428,6 +403,43 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     public void close() {
         closed = true;
         end(List.copyOf(running));
+    }
+
+    /** rsync's list, written by a thread of its own where rsync may not read at once: it may hang. */
+    private static final class Input {
+        private final Thread writer;
+        private volatile boolean done;
+        private RuntimeException failure;
+
+        /** @param list null: empty */
+        Input(OutputStream stdin, InputStream list) {
+            writer = new Thread(() -> write(stdin, list), "rsync-stdin");
+            if (list == null || list instanceof ByteArrayInputStream bytes && bytes.available() <= TAKEN_UNREAD) {
+                write(stdin, list);
+                return;
+            }
+            writer.setDaemon(true);
+            writer.start();
+        }
+
+        private void write(OutputStream stdin, InputStream list) {
+            try (stdin) {
+                if (list != null) {
+                    list.transferTo(stdin);
+                }
+            } catch (IOException brokenPipe) {
+                // rsync ended before it read its list; its exit code and words say why.
+            } catch (RuntimeException e) {
+                failure = e;
+            }
+            done = true;
+        }
+
+        /** Once rsync has ended: what has kept it from being told all; null: nothing. */
+        RuntimeException join() throws InterruptedException {
+            writer.join(AFTER_END);
+            return done ? failure : new RsyncException(30, "rsync has not read its list");
+        }
     }
 
     /** The end of one of rsync's streams, read by a thread of its own so that rsync never waits for us. */

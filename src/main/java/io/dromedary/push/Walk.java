@@ -14,7 +14,7 @@ import java.util.List;
 /**
  * Goes through whole directories, a part at a time, and leaves out the files that somebody is writing: their close is a
  * change of its own. Each file is looked at when its turn comes, so just before it is pushed. It keeps no more than the
- * names beside the way down to where it is.
+ * names beside the way down to where it is. Not safe for use by several threads at once.
  */
 final class Walk {
     private final String root;
@@ -58,7 +58,12 @@ final class Walk {
         return bytes;
     }
 
-    /** The directories met since this was last asked, each with a slash at its end. */
+    /** How many directories were met and not taken yet. */
+    int directories() {
+        return directories.size();
+    }
+
+    /** Those directories, each with a slash at its end. */
     List<String> takeDirectories() {
         List<String> met = directories;
         directories = new ArrayList<>();

@@ -11,6 +11,8 @@ import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.Signals;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.SequenceInputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,8 +66,12 @@ class RsyncProcessIT {
     }
 
     private ExecResult run(String program, byte[] input, String... arguments) {
-        return rsync.execute(new ExecCommand(
-                program, List.of(arguments), null, 0L, Set.of(), new ByteArrayInputStream(input), null, false, null));
+        return run(program, new ByteArrayInputStream(input), arguments);
+    }
+
+    private ExecResult run(String program, InputStream input, String... arguments) {
+        return rsync.execute(
+                new ExecCommand(program, List.of(arguments), null, 0L, Set.of(), input, null, false, null));
     }
 
     private Path largeFile() throws IOException {
@@ -196,6 +202,19 @@ class RsyncProcessIT {
                 daemon.resume();
             }
         }
+    }
+
+    @Test
+    void partOfAListIsNoSuccess() throws IOException {
+        InputStream list = new SequenceInputStream(new ByteArrayInputStream(new byte[] {'x'}), new InputStream() {
+            @Override
+            public int read() {
+                throw new IllegalStateException("no more of it");
+            }
+        });
+        Path read = directory.resolve("read");
+        assertThatThrownBy(() -> run(script("cat > '" + read + "'"), list)).hasMessage("no more of it");
+        assertThat(read).hasContent("x");
     }
 
     @Test
