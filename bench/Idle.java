@@ -15,10 +15,6 @@ final class Idle {
     private static final int FILES_DELAYED = 15;
 
     private static final int WARM_UP = 5;
-    /** What the JVM needs to have all of Dromedary's way from event to rsync compiled; ten a second, which it does not gather. */
-    private static final int COMPILED = 220;
-
-    private static final int COMPILED_PAUSE = 110;
     private static final int BYTES = 10_000;
     private static final int QUIET_SECONDS = 30;
 
@@ -54,14 +50,10 @@ final class Idle {
             if (dromedary != null) {
                 tuned = tool(dromedary.title + ", daemon with TCP_NODELAY", Tool.DROMEDARY, lab.tuned);
             }
-            Lab.say(COMPILED + " files to each Dromedary before it is measured");
-            for (int i = 0; i < COMPILED; i++) {
-                for (Way way : ways) {
-                    if (way.tool != null && way.title.startsWith(Tool.DROMEDARY.title)) {
-                        lab.write(way.source.resolve("before" + i), BYTES);
-                    }
+            for (Way way : ways) {
+                if (way.tool != null) {
+                    way.tool.warmUp();
                 }
-                Thread.sleep(COMPILED_PAUSE);
             }
             Random random = new Random(lab.seed);
             for (int i = -WARM_UP; i < FILES; i++) {

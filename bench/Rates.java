@@ -72,6 +72,7 @@ final class Rates {
         long peak;
         try (Running running = new Running(lab, tool, source, List.of(remote))) {
             running.awaitLive(System.nanoTime() + Lab.PATIENCE);
+            running.warmUp();
             cpu = running.cpuSeconds();
             load.write(source, rate);
             arrived = load.awaitArrival(remote.copy(), System.nanoTime() + SECONDS.toNanos(DRAIN));

@@ -96,6 +96,7 @@ final class Remotes {
                     rows.add(List.of(group, tool.title, "", "", "all", "", ""));
                     return;
                 }
+                running.warmUp();
                 double cpu = running.cpuSeconds();
                 load.write(source, RATE);
                 long deadline = System.nanoTime() + SECONDS.toNanos(DRAIN);
