@@ -74,13 +74,14 @@ public final class RsyncCalls {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
 
     /**
-     * What no receiver works on for so long that it would need signs of life. With {@code --timeout} a daemon sends one
-     * small packet more at the start, and without TCP_NODELAY at its end holds the next for 40 ms (docs/performance.md):
-     * a small push asks for none. This end of it keeps its time limit.
+     * A file with which no receiver is busy for so long that it would need to give signs of life. With {@code --timeout} a
+     * daemon sends one small packet more at the start, and without TCP_NODELAY at its end holds the next for 40 ms
+     * (docs/performance.md): pushes without a larger file ask for none. This end of them keeps its time limit.
      */
-    private static final int SMALL_PATHS = 100;
+    private static final long LARGE_BYTES = 16 << 20;
 
-    private static final long SMALL_BYTES = 1 << 20;
+    /** Deletions, each of a whole tree maybe, that take no receiver so long. */
+    private static final int FEW_GONE = 100;
 
     /** Paths that are looked at, one after the other, before they are told to rsync together. */
     private static final int LOOKED_AT = 100;
@@ -209,23 +210,29 @@ public final class RsyncCalls {
      * before, since looking into many is as much work as sending what is in them.
      */
     private Iterable<Call> callsFileByFile(Remote remote, Sorted sorted, ChangeSet changes, Set<String> made) {
-        Walk walk = new Walk(sorted.root, sorted.excludes, sorted.deep);
+        Walk walk = new Walk(sorted.root, sorted.excludes, sorted.deep, LARGE_BYTES);
         sorted.deep.clear();
-        // What is a small push has to be known before it starts; the rest is looked at while rsync reads the list.
-        sorted.bytes += walk.go(SMALL_PATHS + 1 - sorted.present.size(), sorted.present);
+        // Mostly that is all; the rest is looked at while rsync reads the list.
+        walk.go(LOOKED_AT, sorted.present);
         sorted.walk = walk;
         sorted.tellsMade = remote.delete();
         Deque<Call> ready = new ArrayDeque<>(callsFor(remote, sorted, changes));
         return () -> new Iterator<>() {
             @Override
             public boolean hasNext() {
-                return !ready.isEmpty() || !walk.isDone() || remote.delete() && walk.directories() > 0;
+                return !ready.isEmpty()
+                        || !walk.isDone()
+                        || walk.large() > 0
+                        || remote.delete() && walk.directories() > 0;
             }
 
             @Override
             public Call next() {
                 if (!hasNext()) {
                     throw new NoSuchElementException();
+                }
+                if (ready.isEmpty() && (walk.isDone() || walk.large() >= maxPaths)) {
+                    add(ready, remote, walk.takeLarge(), "--no-r", "--ignore-missing-args");
                 }
                 if (ready.isEmpty() && remote.delete() && (walk.isDone() || walk.directories() >= maxPaths)) {
                     addExtraneous(ready, remote, walk.takeDirectories(), made);
@@ -248,18 +255,16 @@ public final class RsyncCalls {
      */
     private void addExtraneous(
             Collection<Call> calls, Remote remote, Collection<String> directories, Set<String> made) {
-        add(
-                calls,
-                remote,
-                directories,
-                made,
-                null,
-                "--no-r",
-                "--dirs",
-                "--delete",
-                "--existing",
-                "--ignore-existing",
-                "--ignore-missing-args");
+        List<String> options = new ArrayList<>(List.of("--no-r", "--dirs", "--delete"));
+        options.addAll(List.of("--existing", "--ignore-existing", "--ignore-missing-args"));
+        if (directories.size() <= FEW_GONE) {
+            options.addAll(quickly(remote));
+        }
+        add(calls, remote, directories, made, null, options.toArray(String[]::new));
+    }
+
+    private static List<String> quickly(Remote remote) {
+        return remote.timesOutFar() ? List.of("--remote-option=--timeout=0") : List.of();
     }
 
     private Sorted sorted(Remote remote, ChangeSet changes) {
@@ -287,9 +292,8 @@ public final class RsyncCalls {
             }
         }
         options.add(missing);
-        boolean listed = sorted.walk == null || sorted.walk.isDone();
-        if (remote.timesOutFar() && listed && sorted.present.size() <= SMALL_PATHS && sorted.bytes <= SMALL_BYTES) {
-            options.add("--remote-option=--timeout=0");
+        if (!sorted.large && sorted.gone.size() <= FEW_GONE) {
+            options.addAll(quickly(remote));
         }
         if (sorted.tellsMade) {
             options.add(Difference.FORMAT);
@@ -337,7 +341,7 @@ public final class RsyncCalls {
 
     /** What lies below the new name, but for what is being written; returns whether that is all. */
     private boolean addRenamedTree(List<Call> calls, Remote remote, Rename rename, Sorted sorted) {
-        Walk walk = new Walk(sorted.root, sorted.excludes, List.of(rename.to()));
+        Walk walk = new Walk(sorted.root, sorted.excludes, List.of(rename.to()), Long.MAX_VALUE);
         for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
             List<String> paths = new ArrayList<>();
             walk.go(maxPaths, paths);
@@ -546,7 +550,7 @@ public final class RsyncCalls {
         return wildcards ? path.replaceAll("[*?\\[\\\\]", "\\\\$0") : path;
     }
 
-    private void add(List<Call> calls, Remote remote, Collection<String> paths, String... options) {
+    private void add(Collection<Call> calls, Remote remote, Collection<String> paths, String... options) {
         add(calls, remote, paths, Set.of(), null, options);
     }
 
@@ -665,8 +669,8 @@ public final class RsyncCalls {
         boolean rootChanged;
         /** Whether rsync has to say which directories were not there before. */
         boolean tellsMade;
-        /** In the files that are present. */
-        long bytes;
+        /** Whether one of the files that are present is. */
+        boolean large;
 
         Sorted(String root, Excludes excludes) {
             this.root = root;
@@ -697,7 +701,7 @@ public final class RsyncCalls {
                     }
                 } else {
                     present.add(path);
-                    bytes += stat.size();
+                    large |= stat.size() > LARGE_BYTES;
                 }
                 return false;
             }

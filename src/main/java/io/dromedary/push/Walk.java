@@ -19,15 +19,21 @@ import java.util.List;
 final class Walk {
     private final String root;
     private final Excludes excludes;
+    private final long largest;
     /** What comes next, last first; a directory's path with a slash at its end. */
     private final Deque<String> waiting = new ArrayDeque<>();
 
     private List<String> directories = new ArrayList<>();
+    private List<String> large = new ArrayList<>();
 
-    /** @param root absolute, a byte string; the tops are relative to it, and none is excluded */
-    Walk(String root, Excludes excludes, Collection<String> tops) {
+    /**
+     * @param root absolute, a byte string; the tops are relative to it, and none is excluded
+     * @param largest files of more bytes are kept apart, so that no others wait for them
+     */
+    Walk(String root, Excludes excludes, Collection<String> tops, long largest) {
         this.root = root;
         this.excludes = excludes;
+        this.largest = largest;
         tops.forEach(top -> waiting.addLast(top + "/"));
     }
 
@@ -35,9 +41,8 @@ final class Walk {
         return waiting.isEmpty();
     }
 
-    /** Goes on until that many paths more are in the list. Returns how many bytes the files among them have. */
-    long go(int most, Collection<String> paths) {
-        long bytes = 0;
+    /** Goes on until that many paths more are in the list. */
+    void go(int most, Collection<String> paths) {
         for (int left = most; left > 0 && !waiting.isEmpty(); ) {
             String next = waiting.removeLast();
             if (next.endsWith("/")) {
@@ -45,17 +50,30 @@ final class Walk {
                 paths.add(directory);
                 left--;
                 list(directory);
-            } else {
-                String absolute = root + "/" + next;
-                Stat stat = stat(absolute);
-                if (!isBeingWritten(stat, absolute)) {
-                    paths.add(next);
-                    left--;
-                    bytes += stat == null ? 0 : stat.size();
-                }
+                continue;
+            }
+            String absolute = root + "/" + next;
+            Stat stat = stat(absolute);
+            if (stat != null && stat.size() > largest) {
+                large.add(next);
+            } else if (!isBeingWritten(stat, absolute)) {
+                paths.add(next);
+                left--;
             }
         }
-        return bytes;
+    }
+
+    /** How many larger files were met and not taken yet. */
+    int large() {
+        return large.size();
+    }
+
+    /** Those of them that nobody is writing by now. */
+    List<String> takeLarge() {
+        List<String> met = large;
+        large = new ArrayList<>();
+        met.removeIf(path -> isBeingWritten(root + "/" + path));
+        return met;
     }
 
     /** How many directories were met and not taken yet. */

@@ -18,6 +18,7 @@ import io.dromedary.testbed.Trees;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -874,18 +875,37 @@ class RsyncCallsIT {
     }
 
     @Test
-    void onlyASmallPushLeavesTheDaemonWithoutATimeout() throws IOException {
+    void aLargeFileLeavesTheDaemonItsTimeoutAndKeepsNoOthersWaiting() throws IOException {
         write("small", "text");
         write("d/file", "text");
-        files.create("large", new byte[(1 << 20) + 1]);
-        assertThat(farTimeoutOff(pushEntries("small", "d"))).isEqualTo(where == Where.DAEMON);
-        assertThat(farTimeoutOff(pushEntries("small", "large"))).isFalse();
-        assertThat(farTimeoutOff(pushTree("d"))).isEqualTo(where == Where.DAEMON && fileByFile);
+        write("e/a", "text");
+        write("e/z", "text");
+        for (String large : List.of("large", "e/large")) {
+            files.create(large, new byte[0]);
+            try (RandomAccessFile file =
+                    new RandomAccessFile(source.resolve(large).toFile(), "rw")) {
+                file.setLength((16 << 20) + 1);
+            }
+        }
+        boolean daemon = where == Where.DAEMON;
+        assertThat(farTimeoutsOff(pushEntries("small", "d"))).containsOnly(daemon);
+        assertThat(farTimeoutsOff(pushEntries("small", "large"))).containsOnly(false);
+        if (fileByFile) {
+            // the list, and what is too much in the directory if it was there
+            assertThat(farTimeoutsOff(pushTree("d"))).containsOnly(daemon);
+            // the list, then the large file, then the same
+            assertThat(farTimeoutsOff(pushTree("e"))).startsWith(daemon, false);
+        } else {
+            assertThat(farTimeoutsOff(pushTree("e"))).endsWith(false);
+            pushTree("d");
+        }
         assertSame();
     }
 
-    private static boolean farTimeoutOff(List<RsyncCalls.Call> calls) {
-        return calls.stream().anyMatch(call -> call.arguments().contains("--remote-option=--timeout=0"));
+    private static List<Boolean> farTimeoutsOff(List<RsyncCalls.Call> calls) {
+        return calls.stream()
+                .map(call -> call.arguments().contains("--remote-option=--timeout=0"))
+                .toList();
     }
 
     @Test
