@@ -76,12 +76,16 @@ final class Burst {
         if (before != null || dirty.containsKey(path)) {
             return before;
         }
+        return isBelowDeep(path) ? null : path;
+    }
+
+    private boolean isBelowDeep(String path) {
         for (int slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
             if (dirty.getOrDefault(path.substring(0, slash), false)) {
-                return null;
+                return true;
             }
         }
-        return dirty.getOrDefault("", false) ? null : path;
+        return dirty.getOrDefault("", false);
     }
 
     /** What had that name before these events has this one now. */
@@ -130,12 +134,11 @@ final class Burst {
      * Says which directory the event now being looked at is about: it and all below
      * it appear with the event's own switch.
      *
-     * @param fileByFile it is new, so its files have to be named: the directory may not be marked deep, and of what
-     *     somebody is writing nothing is sent with it
+     * @param isNew its files have to be named, unless it is marked deep
      */
-    void announce(String path, boolean fileByFile) {
+    void announce(String path, boolean isNew) {
         announced = path;
-        collectsFiles = fileByFile;
+        collectsFiles = isNew && !switches.contains(Switch.CREATE_FOLDER);
     }
 
     /** A directory that is watched from now on: what happened in it before is not known. */
@@ -191,6 +194,10 @@ final class Burst {
     /** Decides about the unsettled and the held: dirty now, or held until nobody writes them. */
     void settle(long now) {
         for (String path : unsettled) {
+            if (isBelowDeep(path)) {
+                // Whoever goes through that directory finds it, and its close is a change of its own.
+                continue;
+            }
             State state = state(path);
             if (state == State.BEING_WRITTEN && held.size() < MOST_HELD) {
                 // whatever was at this name before, what is there now is half a file
