@@ -8,8 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** One remote of a mirror: what the rsync Kamelet's parameters say of it. */
@@ -26,6 +28,10 @@ public final class Remote {
             "-[acghlopqrtvzADEHJNOPSUWX]+|--(archive|compress|compress-(level|choice)=.+|z[cl]=.+|numeric-ids|(no-)?(perms|owner|group"
                     + "|times|devices|specials|links|D|p|o|g|t|l)|hard-links|acls|xattrs|sparse|partial|checksum|ch(mod|own)=.+"
                     + "|(user|group)map=.+|rsync-path=.+|protect-args|secluded-args|s)");
+
+    /** Options that name a remote shell: whatever is behind, or the next word. */
+    private static final Pattern SHELL =
+            Pattern.compile("(-[acghlopqrtvzADEHJNOPSUWX]*e|--rsh(?:=|$))(.*)", Pattern.DOTALL);
 
     /** A remote that three times failed to link what was renamed is sent it instead. */
     private static final int MOST_LINKS_FAILED = 3;
@@ -230,13 +236,32 @@ public final class Remote {
      * another thing for a call that starts at another directory.
      */
     public boolean linksRenames() {
-        return delete
-                && linksFailed < MOST_LINKS_FAILED
-                && args.stream().allMatch(arg -> NOT_ABOUT_PATHS.matcher(arg).matches())
-                && (target.kind() != Target.Kind.SSH
-                        || words(ssh).stream()
-                                .noneMatch(word -> !word.startsWith("/")
-                                        && Files.exists(mirror().source().resolve(word))));
+        if (!delete || linksFailed >= MOST_LINKS_FAILED) {
+            return false;
+        }
+        List<String> shells = new ArrayList<>(List.of(ssh));
+        for (Iterator<String> left = args.iterator(); left.hasNext(); ) {
+            String arg = left.next();
+            Matcher shell = SHELL.matcher(arg);
+            if (shell.matches()) {
+                shells.add(!shell.group(2).isEmpty() ? shell.group(2) : left.hasNext() ? left.next() : "");
+            } else if (!NOT_ABOUT_PATHS.matcher(arg).matches()) {
+                return false;
+            }
+        }
+        return target.kind() != Target.Kind.SSH || shells.stream().noneMatch(this::isAboutTheSource);
+    }
+
+    /** Whether a word of this remote shell may be a path that starts at the source. */
+    private boolean isAboutTheSource(String shell) {
+        try {
+            return words(shell).stream()
+                    .anyMatch(word -> !word.startsWith("/")
+                            && Files.exists(mirror().source().resolve(word)));
+        } catch (IllegalArgumentException e) {
+            // rsync has its own way of splitting it
+            return true;
+        }
     }
 
     /** What was renamed is about to be linked, or, with success, is. */

@@ -111,6 +111,43 @@ class RemoteTest {
                 .containsExactlyInAnyOrder("--modify-window=-1", "--rsh=" + SSH, "-a", "--timeout=60");
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "-a",
+                "-az",
+                "-a -e 'ssh -p 22'",
+                "-aze 'ssh -i /key'",
+                "-a --rsh='ssh -p 22'",
+                "-a --rsh ssh",
+                "-a -essh"
+            })
+    void renamesAreLinkedWhateverTheRemoteShell(String args) throws IOException {
+        Remote remote = remote("web1", "web1:/srv/www");
+        remote.setArgs(args);
+        remote.register();
+        assertThat(remote.linksRenames()).isTrue();
+    }
+
+    /** In a call that starts at another directory a relative path would mean another file. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "-a --exclude-from=list",
+                "-a -e 'ssh -i key'",
+                "-a --rsh='ssh -i key'",
+                "-ae 'ssh -i key'",
+                "-a -e \"ssh 'key\"",
+                "-a -e 'ssh' --backup-dir=old"
+            })
+    void renamesAreNotLinkedWithPathsInTheArguments(String args) throws IOException {
+        Files.createFile(directory.resolve("key"));
+        Remote remote = remote("web1", "web1:/srv/www");
+        remote.setArgs(args);
+        remote.register();
+        assertThat(remote.linksRenames()).isFalse();
+    }
+
     /** Of two remote shells rsync takes the last. */
     @ParameterizedTest
     @ValueSource(
