@@ -19,11 +19,12 @@ final class Daemon {
     /**
      * A target, and the directory that it is in truth.
      *
+     * @param host empty when it is no daemon's
      * @param copy null when nothing arrives there
      */
-    record Remote(String host, int port, String module, Path copy) {
-        String url() {
-            return "rsync://" + host + ":" + port + "/" + module + "/";
+    record Remote(String host, int port, String module, Path copy, String url) {
+        Remote(String host, int port, String module, Path copy) {
+            this(host, port, module, copy, "rsync://" + host + ":" + port + "/" + module + "/");
         }
     }
 

@@ -1,16 +1,20 @@
 import static java.util.concurrent.TimeUnit.SECONDS;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** A directory of 500 files of 1 MB gets another name. */
 final class Rename {
     private static final int FILES = 500;
     private static final int BYTES = 1_000_000;
     private static final long LIMIT = SECONDS.toNanos(45);
+    /** After which the log has told what was sent, in milliseconds. */
+    private static final long SUMMARY = 11_000;
 
     private final Lab lab;
     private final Report report;
@@ -79,8 +83,104 @@ final class Rename {
             }
             Lab.delete(remote.copy());
         }
-        Lab.delete(source);
         report.title("A directory of 500 MB renamed");
         report.table(List.of("", "done at the remote", "on the wire, both ways", "CPU", "peak memory"), rows);
+        if (tools.contains(Tool.DROMEDARY)) {
+            kinds(source, "name" + renamed, one);
+        }
+        Lab.delete(source);
+    }
+
+    /** The same to all kinds of targets, and of one file of that size. */
+    private void kinds(Path source, String directory, Path one) throws IOException, InterruptedException {
+        try (OutputStream file = Files.newOutputStream(source.resolve("file"))) {
+            for (int i = 0; i < FILES; i++) {
+                Files.copy(source.resolve(directory + "/f" + i), file);
+            }
+        }
+        Files.createDirectories(source.resolve("elsewhere"));
+        Sshd sshd = new Sshd(lab);
+        Path local = lab.directory("local-copy");
+        List<List<String>> rows = new ArrayList<>();
+        for (Kind kind : List.of(
+                new Kind("rsync daemon", lab.plain.remote("kind"), "-a"),
+                new Kind("ssh", sshd.remote(lab.directory("ssh-copy")), "-a -e '" + sshd.command() + "'"),
+                new Kind("local directory", new Daemon.Remote("", 0, "", local, local + "/"), "-a"))) {
+            Lab.say("renames, " + kind.title);
+            long push = Long.MAX_VALUE;
+            for (int i = 0; i < 5; i++) {
+                List<String> bare = new ArrayList<>(List.of("rsync", "-a"));
+                if (kind.args.contains("ssh")) {
+                    bare.addAll(List.of("-e", sshd.command()));
+                }
+                bare.addAll(List.of(one.toString(), kind.remote.url()));
+                push = Math.min(push, Lab.time(bare.toArray(String[]::new)));
+            }
+            Map<String, String> settings = Map.of("DROMEDARY_RSYNC_ARGS", kind.args);
+            try (Running running = new Running(lab, Tool.DROMEDARY, source, List.of(kind.remote), settings)) {
+                running.awaitLive(System.nanoTime() + Lab.PATIENCE);
+                // Until what was pushed up to now is logged.
+                Thread.sleep(SUMMARY);
+                long before = running.sent();
+                long tree = moved(kind, source, directory, "kind");
+                long away = moved(kind, source, "file", "elsewhere/file");
+                long again = moved(kind, source, "elsewhere/file", "elsewhere/other");
+                Thread.sleep(SUMMARY);
+                long sent = running.sent() - before;
+                moved(kind, source, "kind", directory);
+                moved(kind, source, "elsewhere/other", "file");
+                rows.add(List.of(
+                        kind.title,
+                        Times.told(push),
+                        Times.told(tree),
+                        Times.told(away),
+                        Times.told(again),
+                        Times.megabytes(sent)));
+                report.target(
+                        "renames to a target of the kind " + kind.title + ": at most 1 % of their bytes",
+                        Times.megabytes(sent) + " of 1,500",
+                        sent <= 3 * FILES * (long) BYTES / 100);
+                report.target(
+                        "rename of a directory and of a file to another directory, " + kind.title
+                                + ": at most the time of 3 pushes",
+                        Times.told(tree) + " and " + Times.told(away) + " to 3 × " + Times.told(push),
+                        tree <= 3 * push && away <= 3 * push);
+            }
+            Lab.delete(kind.remote.copy());
+        }
+        report.title("500 MB renamed, to each kind of target");
+        report.table(
+                List.of(
+                        "",
+                        "bare push of one file",
+                        "directory",
+                        "file, to another directory",
+                        "file, to another name",
+                        "sent in all three"),
+                rows);
+    }
+
+    private record Kind(String title, Daemon.Remote remote, String args) {}
+
+    /** Renames, and returns how long after that all is there and the old name gone; fails if it is not in time. */
+    private long moved(Kind kind, Path source, String from, String to) throws IOException, InterruptedException {
+        Path copy = kind.remote.copy().resolve(to);
+        long size = Files.size(source.resolve(from));
+        boolean tree = Files.isDirectory(source.resolve(from));
+        long begin = System.nanoTime();
+        Files.move(source.resolve(from), source.resolve(to));
+        boolean there = Lab.await(
+                        begin + LIMIT,
+                        () -> tree
+                                ? Files.exists(copy.resolve("f" + (FILES - 1)))
+                                        && copy.toFile().list().length == FILES
+                                : Files.exists(copy) && Files.size(copy) == size)
+                && Lab.await(
+                        begin + LIMIT, () -> Files.notExists(kind.remote.copy().resolve(from)));
+        long took = System.nanoTime() - begin;
+        if (!there) {
+            throw new Lab.Failure(kind.title + ": " + from + " was not renamed at the remote in time");
+        }
+        return took;
     }
 }

@@ -118,6 +118,15 @@ final class Running implements AutoCloseable {
         return found.group(1);
     }
 
+    /** What its pushes have sent, in bytes, as far as it has logged them; it sums them up every ten seconds. */
+    long sent() throws IOException {
+        return Pattern.compile("pushed .*\\((\\d+) bytes\\)")
+                .matcher(Files.readString(log))
+                .results()
+                .mapToLong(pushed -> Long.parseLong(pushed.group(1)))
+                .sum();
+    }
+
     private static String end(Path log) throws IOException {
         List<String> lines = Files.readAllLines(log);
         return String.join("\n", lines.subList(Math.max(0, lines.size() - 10), lines.size()));
