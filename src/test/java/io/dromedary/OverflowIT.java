@@ -94,36 +94,55 @@ class OverflowIT {
         return api.get("/api/status").at("/mirrors/0");
     }
 
-    private DromedaryProcess run(RsyncDaemon daemon) {
+    private DromedaryProcess run(RsyncDaemon daemon, String... settings) {
         configuration = new Configuration(directory, source)
                 .remote("r", daemon.url("m"))
-                .set(api.setting());
+                .set(api.setting())
+                .set(settings);
         return configuration.run(Map.of("DROMEDARY_LOG", "DEBUG"));
+    }
+
+    /** As long as its queue is made, the kernel makes it for one event. */
+    private DromedaryProcess runWithTheSmallestQueue(RsyncDaemon daemon, String... settings) throws IOException {
+        assumeTrue(Files.isWritable(QUEUE), "needs to set " + QUEUE);
+        int before = queue();
+        // Others on this machine make some too.
+        try {
+            Files.writeString(QUEUE, "1");
+            assumeTrue(queue() == 1, "this system does not take " + QUEUE);
+            DromedaryProcess dromedary = run(daemon, settings);
+            dromedary.awaitLine("watching", START);
+            return dromedary;
+        } finally {
+            Files.writeString(QUEUE, Integer.toString(before));
+        }
     }
 
     @Test
     void fiftyThousandFilesUnderTheSmallestQueue() throws Exception {
-        assumeTrue(Files.isWritable(QUEUE), "needs to set " + QUEUE);
-        int before = queue();
-        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start()) {
-            DromedaryProcess dromedary;
-            // It holds for queues that are made while it is set: for no longer than that, others on this machine make
-            // some.
-            try {
-                Files.writeString(QUEUE, "1");
-                assumeTrue(queue() == 1, "this system does not take " + QUEUE);
-                dromedary = run(daemon);
-                dromedary.awaitLine("watching", START);
-            } finally {
-                Files.writeString(QUEUE, Integer.toString(before));
-            }
-            try (dromedary) {
-                write(50_000, 50_000);
-                assertOverflowed(dromedary);
-                Files.delete(source.resolve("d1/f1"));
-                Files.writeString(source.resolve("d2/f2"), "changed");
-                Trees.awaitEqual(source, copy, SOON);
-            }
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                DromedaryProcess dromedary = runWithTheSmallestQueue(daemon)) {
+            write(50_000, 50_000);
+            assertOverflowed(dromedary);
+            Files.delete(source.resolve("d1/f1"));
+            Files.writeString(source.resolve("d2/f2"), "changed");
+            Trees.awaitEqual(source, copy, SOON);
+        }
+    }
+
+    /** It tells of that by an exception; what it lost then, and what comes after it, is sent. */
+    @Test
+    void fileWatchUnderTheSmallestQueue() throws Exception {
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                DromedaryProcess dromedary = runWithTheSmallestQueue(daemon, "watcher=file-watch")) {
+            dromedary.awaitLine("live", START);
+            write(20_000, 20_000);
+            dromedary.awaitLine("file-watch has lost events", START);
+            Trees.awaitEqual(source, copy, SOON);
+            Files.delete(source.resolve("d1/f1"));
+            Files.writeString(source.resolve("d2/f2"), "changed");
+            Trees.awaitEqual(source, copy, SOON);
+            assertThat(dromedary.output()).doesNotContain("WARN").doesNotContain("ERROR");
         }
     }
 
