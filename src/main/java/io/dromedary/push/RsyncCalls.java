@@ -215,7 +215,6 @@ public final class RsyncCalls {
         // Mostly that is all; the rest is looked at while rsync reads the list.
         walk.go(LOOKED_AT, sorted.present);
         sorted.walk = walk;
-        sorted.tellsMade = remote.delete();
         Deque<Call> ready = new ArrayDeque<>(callsFor(remote, sorted, changes));
         return () -> new Iterator<>() {
             @Override
@@ -234,13 +233,15 @@ public final class RsyncCalls {
                 if (ready.isEmpty() && (walk.isDone() || walk.large() >= maxPaths)) {
                     add(ready, remote, walk.takeLarge(), "--no-r", "--ignore-missing-args");
                 }
-                if (ready.isEmpty() && remote.delete() && (walk.isDone() || walk.directories() >= maxPaths)) {
-                    addExtraneous(ready, remote, walk.takeDirectories(), made);
+                if (ready.isEmpty() && (walk.isDone() || walk.directories() >= maxPaths)) {
+                    List<String> directories = walk.takeDirectories();
+                    if (remote.delete()) {
+                        addExtraneous(ready, remote, directories, made);
+                    }
                 }
                 if (ready.isEmpty()) {
                     Sorted more = new Sorted(sorted.root, sorted.excludes);
                     more.walk = walk;
-                    more.tellsMade = sorted.tellsMade;
                     ready.addAll(callsFor(remote, more, changes));
                 }
                 return ready.removeFirst();
@@ -295,7 +296,7 @@ public final class RsyncCalls {
         if (!sorted.large && sorted.gone.size() <= FEW_GONE) {
             options.addAll(quickly(remote));
         }
-        if (sorted.tellsMade) {
+        if (sorted.walk != null && remote.delete()) {
             options.add(Difference.FORMAT);
         }
         add(calls, remote, sorted.present, Set.of(), sorted.walk, options.toArray(String[]::new));
@@ -667,8 +668,6 @@ public final class RsyncCalls {
         Walk walk;
 
         boolean rootChanged;
-        /** Whether rsync has to say which directories were not there before. */
-        boolean tellsMade;
         /** Whether one of the files that are present is. */
         boolean large;
 
