@@ -23,15 +23,17 @@ public final class Remote {
     private static final Pattern OURS = Pattern.compile(
             "--(del|files-from|remove-s|dry-run|list-only|daemon|server|max-delete|existing|ignore-existing)|-n$");
 
-    /** What says nothing of paths, of other basis directories, nor of writing in place. */
+    /** Options of one letter without an argument, in one word, that say nothing of paths, of other basis directories, nor of writing in place. */
+    private static final String FLAGS = "-[acghlopqrtvzADEHJNOPSUWX]";
+
+    /** All that says nothing of these. */
     private static final Pattern NOT_ABOUT_PATHS = Pattern.compile(
-            "-[acghlopqrtvzADEHJNOPSUWX]+|--(archive|compress|compress-(level|choice)=.+|z[cl]=.+|numeric-ids|(no-)?(perms|owner|group"
+            FLAGS + "+|--(archive|compress|compress-(level|choice)=.+|z[cl]=.+|numeric-ids|(no-)?(perms|owner|group"
                     + "|times|devices|specials|links|D|p|o|g|t|l)|hard-links|acls|xattrs|sparse|partial|checksum|ch(mod|own)=.+"
                     + "|(user|group)map=.+|rsync-path=.+|protect-args|secluded-args|s)");
 
     /** Options that name a remote shell: whatever is behind, or the next word. */
-    private static final Pattern SHELL =
-            Pattern.compile("(-[acghlopqrtvzADEHJNOPSUWX]*e|--rsh(?:=|$))(.*)", Pattern.DOTALL);
+    private static final Pattern SHELL = Pattern.compile("(" + FLAGS + "*e|--rsh(?:=|$))(.*)", Pattern.DOTALL);
 
     /** A remote that three times failed to link what was renamed is sent it instead. */
     private static final int MOST_LINKS_FAILED = 3;
