@@ -52,11 +52,9 @@ final class Burst {
             rows.add(List.of(
                     tool.title,
                     all ? Times.told(burst.took) : Times.count(burst.there) + " of 20,000 after " + Times.told(LIMIT),
-                    all ? Times.ratio(burst.took, burst.bare.written + burst.bare.pushed) : "",
+                    all ? Times.ratio(burst.took, burst.bare.there()) : "",
                     deletion.deleted >= 0 ? Times.told(deletion.deleted) : all ? "not after " + Times.told(LIMIT) : "",
-                    deletion.deleted >= 0
-                            ? Times.ratio(deletion.deleted, 2 * deletion.bare.removed + deletion.bare.nothing)
-                            : "",
+                    deletion.deleted >= 0 ? Times.ratio(deletion.deleted, deletion.bare.gone()) : "",
                     Times.seconds(cpu / rounds.size()),
                     peak));
             if (all) {
@@ -90,11 +88,11 @@ final class Burst {
      */
     private record Round(Bare bare, int there, long took, long deleted) {
         double ratio() {
-            return (double) took / (bare.written + bare.pushed);
+            return (double) took / bare.there();
         }
 
         double deletionRatio() {
-            return (double) deleted / (2 * bare.removed + bare.nothing);
+            return (double) deleted / bare.gone();
         }
     }
 
@@ -131,7 +129,15 @@ final class Burst {
      * @param deleted by one rsync after that
      * @param nothing a push that finds nothing to do
      */
-    private record Bare(long written, long pushed, long listed, long removed, long deleted, long nothing) {}
+    private record Bare(long written, long pushed, long listed, long removed, long deleted, long nothing) {
+        long there() {
+            return written + pushed;
+        }
+
+        long gone() {
+            return 2 * removed + nothing;
+        }
+    }
 
     private Bare bare() throws IOException, InterruptedException {
         Path source = lab.directory("burst");
@@ -150,23 +156,21 @@ final class Burst {
 
     private void targets(Round burst, Round deletion) {
         Bare bare = burst.bare;
-        long pushed = bare.written + bare.pushed;
         report.target(
                 "burst of 20,000 files at most 1.3 × (writing them and one `rsync -a`)",
                 Times.told(burst.took) + " to " + Times.told(bare.written) + " + " + Times.told(bare.pushed) + ": "
-                        + Times.ratio(burst.took, pushed)
+                        + Times.ratio(burst.took, bare.there())
                         + "; writing them and one rsync with a list of them: " + Times.told(bare.written) + " + "
-                        + Times.told(bare.listed) + ": " + Times.ratio(bare.written + bare.listed, pushed),
-                burst.took <= 1.3 * pushed);
+                        + Times.told(bare.listed) + ": " + Times.ratio(bare.written + bare.listed, bare.there()),
+                burst.took <= 1.3 * bare.there());
         bare = deletion.bare;
-        long allowed = 2 * bare.removed + bare.nothing;
         report.target(
                 "its deletion at most 2 × `rm -rf` and one push of nothing",
                 Times.told(deletion.deleted) + " to 2 × " + Times.told(bare.removed) + " + "
-                        + Times.told(bare.nothing) + ": " + Times.ratio(deletion.deleted, allowed)
+                        + Times.told(bare.nothing) + ": " + Times.ratio(deletion.deleted, bare.gone())
                         + "; `rm -rf` and one rsync that deletes: " + Times.told(bare.removed) + " + "
-                        + Times.told(bare.deleted) + ": " + Times.ratio(bare.removed + bare.deleted, allowed),
-                deletion.deleted >= 0 && deletion.deleted <= allowed);
+                        + Times.told(bare.deleted) + ": " + Times.ratio(bare.removed + bare.deleted, bare.gone()),
+                deletion.deleted >= 0 && deletion.deleted <= bare.gone());
     }
 
     /** The same as {@code rsync -a}, but of what it is told. */

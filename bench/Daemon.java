@@ -1,5 +1,4 @@
 import java.io.IOException;
-import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -45,16 +44,7 @@ final class Daemon {
                         isRoot ? "uid = root\ngid = root" : "use chroot = no",
                         option));
         lab.start(new ProcessBuilder("rsync", "--daemon", "--no-detach", "--config=" + config).inheritIO());
-        boolean up = Lab.await(System.nanoTime() + Lab.PATIENCE, () -> {
-            try (Socket socket = new Socket("127.0.0.1", port)) {
-                return socket.getInputStream().read() == '@';
-            } catch (IOException notYet) {
-                return false;
-            }
-        });
-        if (!up) {
-            throw new Lab.Failure("the rsync daemon does not answer");
-        }
+        Lab.awaitGreeting("the rsync daemon", port, '@');
     }
 
     /** A remote with a new, empty directory. rsync reads its configuration anew for each connection. */

@@ -3,6 +3,7 @@ import static java.util.concurrent.TimeUnit.SECONDS;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -112,6 +113,20 @@ final class Lab {
             }
         }
         return true;
+    }
+
+    /** Until a server that has just been started says hello. */
+    static void awaitGreeting(String server, int port, char first) throws IOException, InterruptedException {
+        boolean up = await(System.nanoTime() + PATIENCE, () -> {
+            try (Socket socket = new Socket("127.0.0.1", port)) {
+                return socket.getInputStream().read() == first;
+            } catch (IOException notYet) {
+                return false;
+            }
+        });
+        if (!up) {
+            throw new Failure(server + " does not answer");
+        }
     }
 
     interface Holds<T> {

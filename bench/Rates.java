@@ -11,7 +11,7 @@ import java.util.Map;
 
 /** Files of 10 to 100 KB in 100 directories, so many a second for some seconds, with each tool by turns. */
 final class Rates {
-    private static final List<Integer> RATES = List.of(200, 500, 1_000, 2_000, 4_000, 5_000);
+    private static final List<Integer> RATES = List.of(200, 500, 1_000, 2_000, 3_000, 4_000, 5_000);
     private static final int DURATION = 8;
     private static final int DIRECTORIES = 100;
     /** How long after the last close a tool may still be at work, in seconds. */

@@ -34,11 +34,7 @@ final class Rename {
             new java.util.Random(lab.seed + i).nextBytes(content);
             Files.write(directory.resolve("f" + i), content);
         }
-        Daemon.Remote bare = lab.plain.remote("rename");
-        long push = Long.MAX_VALUE;
-        for (int i = 0; i < 5; i++) {
-            push = Math.min(push, Lab.time("rsync", "-a", one.toString(), bare.url()));
-        }
+        long push = push(List.of("-a"), one, lab.plain.remote("rename"));
         List<List<String>> rows = new ArrayList<>();
         int renamed = 0;
         for (Tool tool : tools) {
@@ -103,20 +99,13 @@ final class Rename {
         Path local = lab.directory("local-copy");
         List<List<String>> rows = new ArrayList<>();
         for (Kind kind : List.of(
-                new Kind("rsync daemon", lab.plain.remote("kind"), "-a"),
-                new Kind("ssh", sshd.remote(lab.directory("ssh-copy")), "-a -e '" + sshd.command() + "'"),
-                new Kind("local directory", new Daemon.Remote("", 0, "", local, local + "/"), "-a"))) {
+                new Kind("rsync daemon", lab.plain.remote("kind"), List.of("-a")),
+                new Kind("ssh", sshd.remote(lab.directory("ssh-copy")), List.of("-a", "-e", sshd.command())),
+                new Kind("local directory", new Daemon.Remote("", 0, "", local, local + "/"), List.of("-a")))) {
             Lab.say("renames, " + kind.title);
-            long push = Long.MAX_VALUE;
-            for (int i = 0; i < 5; i++) {
-                List<String> bare = new ArrayList<>(List.of("rsync", "-a"));
-                if (kind.args.contains("ssh")) {
-                    bare.addAll(List.of("-e", sshd.command()));
-                }
-                bare.addAll(List.of(one.toString(), kind.remote.url()));
-                push = Math.min(push, Lab.time(bare.toArray(String[]::new)));
-            }
-            Map<String, String> settings = Map.of("DROMEDARY_RSYNC_ARGS", kind.args);
+            long push = push(kind.options, one, kind.remote);
+            String options = "'" + String.join("' '", kind.options) + "'";
+            Map<String, String> settings = Map.of("DROMEDARY_RSYNC_ARGS", options);
             try (Running running = new Running(lab, Tool.DROMEDARY, source, List.of(kind.remote), settings)) {
                 running.awaitLive(System.nanoTime() + Lab.PATIENCE);
                 // Until what was pushed up to now is logged.
@@ -160,7 +149,21 @@ final class Rename {
                 rows);
     }
 
-    private record Kind(String title, Daemon.Remote remote, String args) {}
+    /** @param options rsync's */
+    private record Kind(String title, Daemon.Remote remote, List<String> options) {}
+
+    /** The shortest of five pushes of a file by rsync alone, in nanoseconds. */
+    private static long push(List<String> options, Path file, Daemon.Remote remote)
+            throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of("rsync"));
+        command.addAll(options);
+        command.addAll(List.of(file.toString(), remote.url()));
+        long shortest = Long.MAX_VALUE;
+        for (int i = 0; i < 5; i++) {
+            shortest = Math.min(shortest, Lab.time(command.toArray(String[]::new)));
+        }
+        return shortest;
+    }
 
     /** Renames, and returns how long after that all is there and the old name gone; fails if it is not in time. */
     private long moved(Kind kind, Path source, String from, String to) throws IOException, InterruptedException {

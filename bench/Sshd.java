@@ -1,5 +1,4 @@
 import java.io.IOException;
-import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -43,16 +42,7 @@ final class Sshd {
         lab.start(new ProcessBuilder("/usr/sbin/sshd", "-D", "-e", "-f", config.toString())
                 .redirectErrorStream(true)
                 .redirectOutput(keys.resolve("log").toFile()));
-        boolean up = Lab.await(System.nanoTime() + Lab.PATIENCE, () -> {
-            try (Socket socket = new Socket("127.0.0.1", port)) {
-                return socket.getInputStream().read() == 'S';
-            } catch (IOException notYet) {
-                return false;
-            }
-        });
-        if (!up) {
-            throw new Lab.Failure("sshd does not answer");
-        }
+        Lab.awaitGreeting("sshd", port, 'S');
     }
 
     /** The command that gets in. */
