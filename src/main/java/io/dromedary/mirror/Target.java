@@ -27,6 +27,9 @@ public record Target(Kind kind, String text) {
     private static final Pattern MODULE = Pattern.compile(HOST + "::[^/:].*");
     private static final Pattern SHELL = Pattern.compile(HOST + ":(?!:|//).+");
 
+    private static final Pattern PATH =
+            Pattern.compile("(?:rsync://[^/]+/[^/]+|" + HOST + "::[^/]+|" + HOST + ":(?=/))?(/.*)?", Pattern.DOTALL);
+
     /** rsync takes a colon before the first slash for the end of a host's name, never for a local file's. */
     private static final Pattern REMOTE = Pattern.compile("[^/]*:.*", Pattern.DOTALL);
 
@@ -103,6 +106,15 @@ public record Target(Kind kind, String text) {
     public String user() {
         Matcher user = Pattern.compile("(?:rsync://)?([^@:/]+)@.*").matcher(text);
         return kind != Kind.LOCAL && user.matches() ? user.group(1) : "";
+    }
+
+    /** The absolute path there, a daemon's below its module, empty for all there is; null if it is not known. */
+    public String path() {
+        Matcher parts = PATH.matcher(text);
+        if (!parts.matches()) {
+            return null;
+        }
+        return parts.group(1) == null ? "" : parts.group(1).replaceFirst("/+$", "");
     }
 
     @Override

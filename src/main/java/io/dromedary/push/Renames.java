@@ -67,10 +67,19 @@ final class Renames {
             return !directory.equals(before);
         }
 
-        /** The way from the one directory to the other, both below the same root. */
-        String relative() {
+        /**
+         * The directory these are taken from, as rsync's argument: by its path there if that is known, else by the way from
+         * the new one. By the latter, daemons without chroot of Debian 12 and 13, with the security updates of 2026, link
+         * nothing, and a file under another name fails.
+         *
+         * @param target the target's absolute path there, or null
+         */
+        String from(String target) {
+            if (target != null) {
+                return target + "/" + argument(before);
+            }
             String[] at = directory.isEmpty() ? new String[0] : directory.split("/");
-            return "../".repeat(at.length) + before;
+            return argument("../".repeat(at.length) + before);
         }
     }
 

@@ -360,7 +360,7 @@ public final class RsyncCalls {
         arguments.addAll(List.of("--no-r", "--ignore-missing-args"));
         arguments.addAll(Renames.protectedFromShell(remote));
         if (rename.links()) {
-            arguments.add("--link-dest=" + Renames.argument(rename.relative()));
+            arguments.add("--link-dest=" + rename.from(remote.target().path()));
         }
         if (rename.isFile()) {
             arguments.addAll(List.of("--fuzzy", "--fuzzy", "--no-whole-file"));

@@ -64,6 +64,25 @@ class TargetTest {
         assertThat(Target.parse(written).text()).isEqualTo(text);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "web1::www, ''",
+        "sync@web1::www/a/b/, /a/b",
+        "[2001:db8::7]::www/a, /a",
+        "rsync://web1/www, ''",
+        "rsync://sync@[::1]:8873/www/a:b, /a:b",
+        "web1:/, ''",
+        "deploy@web1:/srv/www, /srv/www",
+        "[::1]:/srv/a::b, /srv/a::b",
+        "web1:www/a,",
+        "web1:~/www,",
+        "/, ''",
+        "/srv/a::b, /srv/a::b"
+    })
+    void pathIsThatAtTheOtherSide(String written, String path) {
+        assertThat(Target.parse(written).path()).isEqualTo(path);
+    }
+
     @Test
     void aRelativePathIsLocalAndMadeAbsolute() {
         assertThat(Target.parse("mirror/www"))

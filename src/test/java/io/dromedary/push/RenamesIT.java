@@ -1,6 +1,7 @@
 package io.dromedary.push;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirror;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.camel.support.DefaultExchange;
 import org.junit.jupiter.api.AfterAll;
@@ -160,8 +162,13 @@ class RenamesIT {
     }
 
     private List<RsyncCalls.Call> calls(Batch pushed) {
+        return calls(pushed, null);
+    }
+
+    private List<RsyncCalls.Call> calls(Batch pushed, RsyncException lastTry) {
         DefaultExchange exchange = new DefaultExchange(new DefaultCamelContext());
         exchange.getMessage().setBody(pushed);
+        exchange.setProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, lastTry);
         List<RsyncCalls.Call> calls = new ArrayList<>();
         rsyncCalls.calls("copy", exchange).forEach(calls::add);
         return calls;
@@ -178,11 +185,29 @@ class RenamesIT {
         }
     }
 
-    /** Returns the bytes that went over the wire to the remote. */
+    /** As the route does: once more if the rsync at hand refuses deletions in the list. Returns the bytes sent. */
     private long push(ChangeSet changes) {
-        long sent = calls(changes).stream().mapToLong(RenamesIT::run).sum() + batch.bytesSent();
-        failQueue.through("copy", batch);
-        return sent;
+        batch = new Batch();
+        batch.merge(changes);
+        return push(batch);
+    }
+
+    private long push(Batch pushed) {
+        long sent = 0;
+        try {
+            for (RsyncCalls.Call call : calls(pushed)) {
+                sent += run(call);
+            }
+        } catch (RsyncException e) {
+            if (!e.isDeletionRefused() || remote.deletesByRule()) {
+                throw e;
+            }
+            for (RsyncCalls.Call call : calls(pushed, e)) {
+                sent += run(call);
+            }
+        }
+        failQueue.through("copy", pushed);
+        return sent + pushed.bytesSent();
     }
 
     /** What the watch tells of {@code mv from to}, merged. */
@@ -227,6 +252,38 @@ class RenamesIT {
         // The sums of its blocks come from the remote; what is sent names them.
         assertThat(push(renames(from, to))).isLessThan(SIZE / 100);
         assertEqual();
+    }
+
+    /** What is excluded stays where it is, so a tree is linked then; a file is renamed all the same. */
+    @Test
+    void treeWithExcludesIsLinked() throws IOException {
+        mirror("*.none", "-a");
+        shell(target, "echo mine >a/x.none");
+        Object before = inode(target.resolve("a/f1"));
+        shell(source, "mv a z; mv large p/larger");
+        assertThat(push(renames("a", "z", "large", "p/larger"))).isLessThan(FILES * SIZE / 100);
+        assertThat(inode(target.resolve("z/f1"))).isEqualTo(before);
+        assertThat(Trees.differences(source, target)).hasSize(2).allMatch(line -> line.matches("a(/x\\.none)?:.*"));
+    }
+
+    /** As it is set up almost everywhere; and a path below the module. */
+    @Test
+    void daemonWithoutChrootLinksToo() throws IOException {
+        assumeTrue(where == Where.DAEMON);
+        try (RsyncDaemon other = new RsyncDaemon()
+                .module("n", target.getParent(), "use chroot = no", "munge symlinks = no")
+                .start()) {
+            for (String to : List.of("z", "p/q/z")) {
+                mirror("", "-a");
+                remote.setTarget(other.url("n") + "/" + target.getFileName());
+                shell(source, "mv a " + to);
+                assertThat(push(renames("a", to))).isLessThan(FILES * SIZE / 100);
+                assertEqual();
+                shell(source, "mv " + to + " a");
+                assertThat(push(renames(to, "a"))).isLessThan(FILES * SIZE / 100);
+                assertEqual();
+            }
+        }
     }
 
     /** Each call over ssh takes a second. */
@@ -345,6 +402,8 @@ class RenamesIT {
     /** Up to each of the calls, as if a kill or an outage came then; meanwhile there is something at the old name again. */
     @Test
     void whatIsSharedWhenItEndsHalfwayIsSoNoMore() throws IOException {
+        // Anything excluded keeps a local one from being renamed.
+        mirror("*.none", "-a");
         for (int done = 1; done <= 2; done++) {
             shell(source, "mv a z");
             List<RsyncCalls.Call> calls = calls(renames("a", "z"));
@@ -352,11 +411,10 @@ class RenamesIT {
             failQueue.journal("copy", batch, batch.changes());
             calls.subList(0, done).forEach(RenamesIT::run);
             shell(source, "cp -a z a; chmod -R go-rwx a");
-            mirror("", "-a");
+            mirror("*.none", "-a");
             FailQueue.Redelivery again = failQueue.due().get(0);
             assertThat(again.batch().linked()).containsExactly("a");
-            calls(again.batch()).forEach(RenamesIT::run);
-            failQueue.through("copy", again.batch());
+            push(again.batch());
             assertEqual();
             assertThat(Files.list(directory.resolve("state/failed/copy"))).isEmpty();
             shell(source, "rm -r a; mv z a");
