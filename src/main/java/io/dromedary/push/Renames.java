@@ -6,8 +6,12 @@ import io.dromedary.mirror.Target;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
+import java.io.IOException;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -20,7 +24,8 @@ import java.util.regex.Pattern;
 
 /**
  * Which renames of a batch are worth calls of their own, in which the remote takes the files from the old name: {@code
- * --link-dest}, and {@code --fuzzy} for a file under another name. The old name is deleted after that.
+ * --link-dest}, and {@code --fuzzy} for a file under another name. The old name is deleted after that. At a target on this
+ * machine, what can be is renamed before all calls.
  *
  * <p>A rename is a hint only. What is sent is decided by what is there: a hint that is wrong costs a call in which all
  * is sent.
@@ -119,6 +124,49 @@ final class Renames {
         return renames;
     }
 
+    /**
+     * Those left to be linked, at a target on this machine: there a rename is one, of what is there as it is, and what that
+     * differs in is pushed after it. Not over anything, nor through a link.
+     *
+     * @param trees whether directories too
+     */
+    static List<Rename> rename(Path target, boolean trees, Map<String, String> moves, List<Rename> renames) {
+        Set<Rename> renamed = new HashSet<>();
+        // What was taken out of a directory, before that is taken elsewhere.
+        renames.stream()
+                .filter(rename -> trees || rename.isFile())
+                .sorted(Comparator.comparingInt(
+                        rename -> -moves.get(rename.to()).length()))
+                .filter(rename -> rename(target, moves.get(rename.to()), rename))
+                .forEach(renamed::add);
+        return renames.stream().filter(rename -> !renamed.contains(rename)).toList();
+    }
+
+    private static boolean rename(Path target, String from, Rename rename) {
+        String root = ByteString.of(target.toString());
+        Stat before = stat(root, from);
+        Stat above = stat(root, RsyncCalls.parent(rename.to()));
+        if (before == null
+                || !(rename.isFile() ? before.isRegular() : before.isDirectory())
+                || above == null
+                || !above.isDirectory()
+                || stat(root, rename.to()) != null
+                || !isPlain(from)
+                || !isPlain(rename.to())) {
+            return false;
+        }
+        try {
+            Files.move(
+                    target.resolve(argument(from)),
+                    target.resolve(argument(rename.to())),
+                    StandardCopyOption.ATOMIC_MOVE);
+            return true;
+        } catch (IOException e) {
+            // Another file system, or not allowed: rsync says what, if it is not either.
+            return false;
+        }
+    }
+
     private static String top(String path, Set<String> deleted) {
         for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
             if (deleted.contains(path.substring(0, slash))) {
@@ -128,7 +176,7 @@ final class Renames {
         return deleted.contains(path) ? path : null;
     }
 
-    /** Null also if the way there leads through a symlink. */
+    /** Null also if the way there leads through a symlink, or where it may not be looked at. */
     private static Stat stat(String root, String path) {
         try {
             for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {

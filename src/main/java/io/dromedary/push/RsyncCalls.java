@@ -6,6 +6,7 @@ import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
+import io.dromedary.mirror.Target;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.Stat;
 import io.dromedary.push.Renames.Rename;
@@ -13,6 +14,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -317,7 +319,13 @@ public final class RsyncCalls {
                 || !failQueue.failed(remote.id()).isEmpty()) {
             return;
         }
-        List<Rename> renames = inPlace(remote, batch, Renames.worth(sorted.root, changes.moves(), sorted.gone));
+        List<Rename> renames = Renames.worth(sorted.root, changes.moves(), sorted.gone);
+        if (remote.target().kind() == Target.Kind.LOCAL) {
+            // What is excluded in a directory stays where it is, and it is not known what that is there.
+            boolean trees = remote.mirror().excludes().patterns().isEmpty();
+            renames = Renames.rename(Path.of(remote.target().text()), trees, changes.moves(), renames);
+        }
+        renames = inPlace(remote, batch, renames);
         Set<String> gone = new TreeSet<>();
         renames.stream().filter(Rename::links).forEach(rename -> gone.add(rename.gone()));
         if (!gone.isEmpty()) {
