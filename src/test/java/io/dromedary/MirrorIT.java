@@ -420,7 +420,7 @@ class MirrorIT {
         return dromedary
                 .output()
                 .lines()
-                .filter(line -> line.contains(" DEBUG ") && line.contains(": --no-r "))
+                .filter(line -> line.matches(".* DEBUG .*: (--no-r .*|delete) .*"))
                 .map(line -> line.substring(line.lastIndexOf(' ') + 1))
                 .toList();
     }

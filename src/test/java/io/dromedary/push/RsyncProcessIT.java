@@ -13,7 +13,6 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -176,14 +175,11 @@ class RsyncProcessIT {
             // While the other side deletes it says nothing, and rsync waits and sends signs of life.
             CompletableFuture<?> push = pushing(() -> run(
                     "rsync",
-                    "./gone\0".getBytes(StandardCharsets.US_ASCII),
+                    new byte[0],
                     "-a",
                     // With 1 it would not write in between.
                     "--timeout=2",
-                    "--from0",
-                    "--files-from=-",
-                    "--delete-missing-args",
-                    "--force",
+                    "--delete",
                     source + "/",
                     daemon.url("m")));
             await().atMost(SOON)
