@@ -220,6 +220,29 @@ class MirrorIT {
         }
     }
 
+    /** The first list of several fails, and what was to follow it is neither run nor forgotten. */
+    @Test
+    void treeOfSeveralListsComesAfterAnOutage() throws IOException {
+        Path copy = target("copy");
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                DromedaryProcess dromedary =
+                        mirror(daemon.url("m"), "--set", "batch.max-paths=100", "--set", "retry.cron=* * * * * ?")) {
+            dromedary.awaitLine("live", START);
+            Path tree = Files.createDirectory(directory.resolve("tree"));
+            for (int i = 0; i < 1_000; i++) {
+                Files.writeString(
+                        Files.createDirectories(tree.resolve("d" + i % 7)).resolve("f" + i), "text");
+            }
+            daemon.stop();
+            Files.move(tree, source.resolve("tree"));
+            dromedary.awaitLine("down: ", SOON);
+            daemon.start();
+            Trees.awaitEqual(source, copy, SOON);
+            dromedary.terminate();
+            assertThat(dromedary.exitCode(SOON)).isZero();
+        }
+    }
+
     @Test
     void killLosesNothingThatWasPending() throws IOException {
         Path copy = target("copy");

@@ -219,12 +219,16 @@ public final class RsyncCalls {
         sorted.walk = walk;
         Deque<Call> ready = new ArrayDeque<>(callsFor(remote, sorted, changes));
         return () -> new Iterator<>() {
+            private long seen;
+            private boolean over;
+
             @Override
             public boolean hasNext() {
-                return !ready.isEmpty()
-                        || !walk.isDone()
-                        || walk.large() > 0
-                        || remote.delete() && walk.directories() > 0;
+                return !over
+                        && (!ready.isEmpty()
+                                || !walk.isDone()
+                                || walk.large() > 0
+                                || remote.delete() && walk.directories() > 0);
             }
 
             @Override
@@ -242,6 +246,11 @@ public final class RsyncCalls {
                     }
                 }
                 if (ready.isEmpty()) {
+                    // The walk goes on as lists are read. After a call that failed Camel's splitter goes through all
+                    // that is
+                    // left and runs none of it: that would never end.
+                    over = walk.seen() == seen;
+                    seen = walk.seen();
                     Sorted more = new Sorted(sorted.root, sorted.excludes);
                     more.walk = walk;
                     ready.addAll(callsFor(remote, more, changes));

@@ -23,6 +23,7 @@ final class Walk {
     /** What comes next, last first; a directory's path with a slash at its end. */
     private final Deque<String> waiting = new ArrayDeque<>();
 
+    private long seen;
     private List<String> directories = new ArrayList<>();
     private List<String> large = new ArrayList<>();
 
@@ -41,10 +42,16 @@ final class Walk {
         return waiting.isEmpty();
     }
 
+    /** How many entries it has been at. */
+    long seen() {
+        return seen;
+    }
+
     /** Goes on until that many paths more are in the list. */
     void go(int most, Collection<String> paths) {
         for (int left = most; left > 0 && !waiting.isEmpty(); ) {
             String next = waiting.removeLast();
+            seen++;
             if (next.endsWith("/")) {
                 String directory = next.substring(0, next.length() - 1);
                 paths.add(directory);
