@@ -114,7 +114,9 @@ final class Rename {
                 Thread.sleep(SUMMARY);
                 long before = running.sent();
                 long tree = moved(kind, source, directory, "kind");
+                running.awaitIdle();
                 long away = moved(kind, source, "file", "elsewhere/file");
+                running.awaitIdle();
                 long again = moved(kind, source, "elsewhere/file", "elsewhere/other");
                 Thread.sleep(SUMMARY);
                 long sent = running.sent() - before;
