@@ -23,7 +23,10 @@ public final class Remote {
     private static final Pattern OURS = Pattern.compile(
             "--(del|files-from|remove-s|dry-run|list-only|daemon|server|max-delete|existing|ignore-existing)|-n$");
 
-    /** Options of one letter without an argument, in one word, that say nothing of paths, of other basis directories, nor of writing in place. */
+    /**
+     * Options of one letter without an argument, in one word, that say nothing of paths, of other basis directories, nor of
+     * writing in place.
+     */
     private static final String FLAGS = "-[acghlopqrtvzADEHJNOPSUWX]";
 
     /** All that says nothing of these. */

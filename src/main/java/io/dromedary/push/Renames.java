@@ -131,15 +131,15 @@ final class Renames {
      * @param trees whether directories too
      */
     static List<Rename> rename(Path target, boolean trees, Map<String, String> moves, List<Rename> renames) {
-        Set<Rename> renamed = new HashSet<>();
+        List<Rename> left = new ArrayList<>(renames);
         // What was taken out of a directory, before that is taken elsewhere.
         renames.stream()
                 .filter(rename -> trees || rename.isFile())
                 .sorted(Comparator.comparingInt(
                         rename -> -moves.get(rename.to()).length()))
                 .filter(rename -> rename(target, moves.get(rename.to()), rename))
-                .forEach(renamed::add);
-        return renames.stream().filter(rename -> !renamed.contains(rename)).toList();
+                .forEach(left::remove);
+        return left;
     }
 
     private static boolean rename(Path target, String from, Rename rename) {
