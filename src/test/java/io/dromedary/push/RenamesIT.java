@@ -155,10 +155,14 @@ class RenamesIT {
         assertThat(Trees.differences(source, target)).isEmpty();
     }
 
-    private List<RsyncCalls.Call> calls(ChangeSet changes) {
+    private Batch batch(ChangeSet changes) {
         batch = new Batch();
         batch.merge(changes);
-        return calls(batch);
+        return batch;
+    }
+
+    private List<RsyncCalls.Call> calls(ChangeSet changes) {
+        return calls(batch(changes));
     }
 
     private List<RsyncCalls.Call> calls(Batch pushed) {
@@ -187,9 +191,7 @@ class RenamesIT {
 
     /** As the route does: once more if the rsync at hand refuses deletions in the list. Returns the bytes sent. */
     private long push(ChangeSet changes) {
-        batch = new Batch();
-        batch.merge(changes);
-        return push(batch);
+        return push(batch(changes));
     }
 
     private long push(Batch pushed) {
