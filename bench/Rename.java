@@ -160,12 +160,10 @@ final class Rename {
     /** The shortest of five pushes of a file by rsync alone, in nanoseconds. */
     private static long push(List<String> options, Path file, Daemon.Remote remote)
             throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of("rsync"));
-        command.addAll(options);
-        command.addAll(List.of(file.toString(), remote.url()));
+        String[] command = rsync(options, file.toString(), remote.url());
         long shortest = Long.MAX_VALUE;
         for (int i = 0; i < 5; i++) {
-            shortest = Math.min(shortest, Lab.time(command.toArray(String[]::new)));
+            shortest = Math.min(shortest, Lab.time(command));
         }
         return shortest;
     }
@@ -177,22 +175,23 @@ final class Rename {
     private long byHand(Kind kind, Path source, String from) throws IOException, InterruptedException {
         String url = kind.remote.url();
         String old = (kind.remote.module().isEmpty() ? kind.remote.copy() : "") + "/" + from;
-        List<String> rsync = new ArrayList<>(List.of("rsync"));
-        rsync.addAll(kind.options);
-        output(rsync, source + "/", url);
+        Lab.output(rsync(kind.options, source + "/", url));
         Path renamed = Files.move(source.resolve(from), source.resolve("byhand"));
         long begin = System.nanoTime();
-        output(rsync, "--no-r", "--dirs", renamed.toString(), url);
-        output(rsync, "--link-dest=" + old, renamed + "/", url + "byhand/");
-        output(rsync, "--no-r", "--dirs", "--delete", "--existing", "--ignore-existing", source + "/", url);
+        Lab.output(rsync(kind.options, "--no-r", "--dirs", renamed.toString(), url));
+        Lab.output(rsync(kind.options, "--link-dest=" + old, renamed + "/", url + "byhand/"));
+        Lab.output(rsync(
+                kind.options, "--no-r", "--dirs", "--delete", "--existing", "--ignore-existing", source + "/", url));
         long took = System.nanoTime() - begin;
         Files.move(renamed, source.resolve(from));
         Files.move(kind.remote.copy().resolve("byhand"), kind.remote.copy().resolve(from));
         return took;
     }
 
-    private static void output(List<String> rsync, String... arguments) throws IOException, InterruptedException {
-        Lab.output(Stream.concat(rsync.stream(), Stream.of(arguments)).toArray(String[]::new));
+    private static String[] rsync(List<String> options, String... arguments) {
+        return Stream.of(Stream.of("rsync"), options.stream(), Stream.of(arguments))
+                .flatMap(part -> part)
+                .toArray(String[]::new);
     }
 
     /** Renames, and returns how long after that all is there and the old name gone; fails if it is not in time. */
