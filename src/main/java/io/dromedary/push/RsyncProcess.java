@@ -445,6 +445,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     /** The end of one of rsync's streams, read by a thread of its own so that rsync never waits for us. */
     private static final class Output {
         private static final int BUFFER = 16 * 1024;
+        /** All that a pipe holds, pipe(7): rsync writes a line for each file, and waits for us once that is full. */
+        private static final int PIPE = 64 * 1024;
         /** How long lines gather that tell how far it is, in milliseconds. */
         private static final long GATHERED = 10;
 
@@ -464,7 +466,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
         private void read(InputStream stream) {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-            byte[] buffer = new byte[BUFFER];
+            byte[] buffer = new byte[told == null ? BUFFER : PIPE];
             String before = "";
             try (stream) {
                 for (int n = stream.read(buffer); n >= 0; n = stream.read(buffer)) {
@@ -475,8 +477,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                         String text = from == 0 ? before + end : end;
                         told.accept(text);
                         before = text.substring(Math.max(0, text.length() - Transfer.LONGEST));
-                        // It writes a line for each file; to be woken for each would cost as much as the push itself.
-                        Thread.sleep(GATHERED);
+                        if (n < PIPE) {
+                            // To be woken for each line would cost as much as the push itself.
+                            Thread.sleep(GATHERED);
+                        }
                     }
                     bytes.write(buffer, 0, n);
                     if (bytes.size() / 2 > most) {
