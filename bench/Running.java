@@ -132,10 +132,10 @@ final class Running implements AutoCloseable {
         return String.join("\n", lines.subList(Math.max(0, lines.size() - 10), lines.size()));
     }
 
-    /** Waits, ten seconds at most, until no rsync of it runs any more. */
+    /** Waits, ten seconds at most, until no rsync of it has run for 0.3 s; between two of a push it may be at work itself. */
     void awaitIdle() throws IOException, InterruptedException {
         long end = System.nanoTime() + SECONDS.toNanos(10);
-        for (int quiet = 0; quiet < 3 && System.nanoTime() - end < 0; ) {
+        for (int quiet = 0; quiet < 10 && System.nanoTime() - end < 0; ) {
             Thread.sleep(30);
             quiet = process.descendants().anyMatch(Running::isRsync) ? 0 : quiet + 1;
         }

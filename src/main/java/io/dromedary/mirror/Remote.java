@@ -245,16 +245,31 @@ public final class Remote {
             return false;
         }
         List<String> shells = new ArrayList<>(List.of(ssh));
-        for (Iterator<String> left = args.iterator(); left.hasNext(); ) {
-            String arg = left.next();
-            Matcher shell = SHELL.matcher(arg);
+        return shells(args, shells).stream()
+                        .allMatch(arg -> NOT_ABOUT_PATHS.matcher(arg).matches())
+                && (target.kind() != Target.Kind.SSH || shells.stream().noneMatch(this::isAboutTheSource));
+    }
+
+    /** The remote shell that rsync takes of those its arguments name; null: they name none. */
+    public static String shell(List<String> arguments) {
+        List<String> shells = new ArrayList<>();
+        shells(arguments, shells);
+        return shells.isEmpty() ? null : shells.get(shells.size() - 1);
+    }
+
+    /** Adds all remote shells that are named; returns the other arguments. */
+    private static List<String> shells(List<String> arguments, List<String> shells) {
+        List<String> others = new ArrayList<>();
+        for (Iterator<String> left = arguments.iterator(); left.hasNext(); ) {
+            String argument = left.next();
+            Matcher shell = SHELL.matcher(argument);
             if (shell.matches()) {
                 shells.add(!shell.group(2).isEmpty() ? shell.group(2) : left.hasNext() ? left.next() : "");
-            } else if (!NOT_ABOUT_PATHS.matcher(arg).matches()) {
-                return false;
+            } else {
+                others.add(argument);
             }
         }
-        return target.kind() != Target.Kind.SSH || shells.stream().noneMatch(this::isAboutTheSource);
+        return others;
     }
 
     /** Whether a word of this remote shell may be a path that starts at the source. */

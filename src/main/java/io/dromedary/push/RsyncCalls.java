@@ -129,9 +129,7 @@ public final class RsyncCalls {
     public Iterable<Call> calls(@Header("remote") String remoteId, Exchange exchange) {
         Remote remote = mirrors.remote(remoteId);
         Exception lastTry = exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, Exception.class);
-        if (lastTry != null
-                && RsyncException.in(lastTry) instanceof RsyncException refused
-                && refused.isDeletionRefused()) {
+        if (lastTry != null && RsyncException.deletionRefused(lastTry)) {
             remote.deleteByRule();
         }
         Batch batch = exchange.getMessage().getBody(Batch.class);

@@ -37,9 +37,9 @@ public final class RsyncException extends RuntimeCamelException {
         return in(caught) instanceof RsyncException e && e.getMeaning() == Meaning.PARTIAL;
     }
 
-    /** Whether the same push made again at once may well succeed. */
-    public static boolean worthRepeating(@ExchangeException Exception caught) {
-        return partial(caught) || in(caught) instanceof RsyncException e && e.isDeletionRefused();
+    /** Whether the same push succeeds if deletions are asked for in another way. */
+    public static boolean deletionRefused(@ExchangeException Exception caught) {
+        return in(caught) instanceof RsyncException e && e.isDeletionRefused();
     }
 
     /** What rsync or the guard said, out of what Camel has wrapped around it; or the exception itself if it is neither. */

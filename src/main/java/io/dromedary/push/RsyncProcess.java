@@ -88,6 +88,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     private volatile boolean closed;
     private Mirrors mirrors = new Mirrors();
     private String stateDir;
+    /** None without a state directory. */
+    private SshConnections connections;
 
     public void setMirrors(Mirrors mirrors) {
         this.mirrors = mirrors;
@@ -95,7 +97,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     /** Whose rsyncs these are, for the next run: one process at a time uses a state directory. */
     public void setStateDir(String stateDir) {
-        this.stateDir = Path.of(stateDir).toAbsolutePath().normalize().toString();
+        Path directory = Path.of(stateDir).toAbsolutePath().normalize();
+        this.stateDir = directory.toString();
+        this.connections = new SshConnections(directory);
     }
 
     /** Ends what a kill of an earlier run has left running; called once the state directory is ours alone. */
@@ -125,7 +129,6 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         String program = command.getExecutable();
         // A relative path is meant from here, not from the directory that rsync works in.
         line.add(program.contains("/") ? Path.of(program).toAbsolutePath().toString() : program);
-        line.addAll(command.getArgs());
         ProcessBuilder builder = new ProcessBuilder(line);
         if (command.getWorkingDir() != null) {
             builder.directory(new File(command.getWorkingDir()));
@@ -144,6 +147,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         }
         Process process = null;
         try {
+            builder.command().addAll(arguments(command));
             process = builder.start();
             running.add(process);
             if (closed) {
@@ -175,6 +179,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 throw untold;
             }
             return new ExecResult(command, output.stream(), errors.stream(), exitCode);
+        } catch (RsyncException e) {
+            if (connections != null && e.getMeaning() == Meaning.AGAIN) {
+                connections.leave(command.getArgs(), command.getWorkingDir());
+            }
+            throw e;
         } catch (IOException e) {
             checkPlace(null, command.getWorkingDir());
             if (command.getWorkingDir() != null && !Files.isDirectory(Path.of(command.getWorkingDir()))) {
@@ -191,6 +200,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 running.remove(process);
             }
         }
+    }
+
+    private List<String> arguments(ExecCommand command) throws IOException {
+        return connections == null ? command.getArgs() : connections.over(command.getArgs(), command.getWorkingDir());
     }
 
     /**
@@ -398,11 +411,14 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 .orElse(null);
     }
 
-    /** Ends every rsync that runs; their batches stay in the state directory. */
+    /** Ends every rsync that runs, and the connections to remotes; their batches stay in the state directory. */
     @Override
     public void close() {
         closed = true;
         end(List.copyOf(running));
+        if (connections != null) {
+            connections.close();
+        }
     }
 
     /** rsync's list, written by a thread of its own where rsync may not read at once: it may hang. */

@@ -315,7 +315,7 @@ class RsyncCallsIT {
                 RsyncException refused = catchThrowableOfType(RsyncException.class, () -> run(calls.get(0)));
                 assertThat(refused).isNotNull();
                 assertThat(refused.isDeletionRefused()).as(refused.getMessage()).isTrue();
-                assertThat(RsyncException.worthRepeating(refused)).isTrue();
+                assertThat(RsyncException.deletionRefused(refused)).isTrue();
                 assertThat(target.resolve("d/gone")).exists();
                 exchange.setProperty(Exchange.EXCEPTION_CAUGHT, refused);
                 rsyncCalls.calls("copy", exchange).forEach(RsyncCallsIT::run);
@@ -346,7 +346,7 @@ class RsyncCallsIT {
         }
         assertThat(failed).isNotNull();
         assertThat(failed.isDeletionRefused()).as(failed.getMessage()).isFalse();
-        assertThat(RsyncException.worthRepeating(failed))
+        assertThat(RsyncException.deletionRefused(failed))
                 .as(failed.getMessage())
                 .isFalse();
     }

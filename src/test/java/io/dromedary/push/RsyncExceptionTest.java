@@ -39,23 +39,29 @@ class RsyncExceptionTest {
             })
     void aRefusedDeletionIsRecognisedThoughItsWordsWereLost(String words) {
         assertThat(new RsyncException(2, words).isDeletionRefused()).isTrue();
-        assertThat(RsyncException.worthRepeating(new RsyncException(2, words))).isTrue();
+        assertThat(RsyncException.deletionRefused(new RsyncException(2, words))).isTrue();
         assertThat(new RsyncException(12, words).isDeletionRefused()).isFalse();
     }
 
     @Test
-    void onlyWhatMayWellSucceedTheSecondTimeIsRepeatedAtOnce() {
-        assertThat(RsyncException.worthRepeating(new RsyncException(23, "x"))).isTrue();
-        assertThat(RsyncException.worthRepeating(new RsyncException(2, REFUSAL)))
+    void othersAreNeitherPartialNorRefused() {
+        assertThat(RsyncException.partial(new RsyncException(23, "x"))).isTrue();
+        assertThat(RsyncException.partial(new RsyncException(2, REFUSAL))).isFalse();
+        assertThat(RsyncException.deletionRefused(new RsyncException(2, REFUSAL)))
                 .isTrue();
+        assertThat(RsyncException.deletionRefused(new RsyncException(23, "x"))).isFalse();
         for (int exitCode : new int[] {1, 5, 10, 12, 20, 25, 30, 35, 137, 255}) {
-            assertThat(RsyncException.worthRepeating(new RsyncException(exitCode, "x")))
+            assertThat(RsyncException.partial(new RsyncException(exitCode, "x")))
+                    .as("exit code %d", exitCode)
+                    .isFalse();
+            assertThat(RsyncException.deletionRefused(new RsyncException(exitCode, "x")))
                     .as("exit code %d", exitCode)
                     .isFalse();
         }
-        assertThat(RsyncException.worthRepeating(new IllegalStateException("x")))
-                .isFalse();
-        assertThat(RsyncException.worthRepeating(null)).isFalse();
+        for (Exception other : new Exception[] {new IllegalStateException("x"), null}) {
+            assertThat(RsyncException.partial(other)).isFalse();
+            assertThat(RsyncException.deletionRefused(other)).isFalse();
+        }
     }
 
     @Test
@@ -65,7 +71,7 @@ class RsyncExceptionTest {
                 "push", new DefaultExchange(new DefaultCamelContext()), new RuntimeCamelException(inner));
         assertThat(RsyncException.in(wrapped)).isSameAs(inner);
         assertThat(RsyncException.in(inner)).isSameAs(inner);
-        assertThat(RsyncException.worthRepeating(wrapped)).isTrue();
+        assertThat(RsyncException.partial(wrapped)).isTrue();
         Exception other = new IllegalStateException("x");
         assertThat(RsyncException.in(other)).isSameAs(other);
     }

@@ -77,6 +77,15 @@ class RsyncProcessIT {
         return Files.write(directory.resolve("large"), new byte[4 << 20]);
     }
 
+    /** 200,000 files are some 16 MB of progress. It was read by 16 KB each ten milliseconds, which took ten seconds. */
+    @Test
+    void progressIsReadAsFastAsItComes() throws IOException {
+        String program = script("exec head -c 32M /dev/zero");
+        long begin = System.nanoTime();
+        run(program, Transfer.OPTION);
+        assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofSeconds(8));
+    }
+
     @Test
     void anotherDirectoryInTheSourcesPlaceIsNotPushed() throws IOException {
         Path source = Files.createDirectory(directory.resolve("source"));
