@@ -236,14 +236,13 @@ public final class Remote {
         deletesByRule = true;
     }
 
-    /**
-     * Whether what was renamed may be linked at this remote: not where the old name stays, nor with arguments that mean
-     * another thing for a call that starts at another directory.
-     */
+    /** Whether what was renamed may be linked at this remote: not where the old name stays. */
     public boolean linksRenames() {
-        if (!delete || linksFailed >= MOST_LINKS_FAILED) {
-            return false;
-        }
+        return delete && linksFailed < MOST_LINKS_FAILED && startsAnywhere();
+    }
+
+    /** Whether rsync's arguments mean the same for a call that starts at another directory than the source. */
+    public boolean startsAnywhere() {
         List<String> shells = new ArrayList<>(List.of(ssh));
         return shells(args, shells).stream()
                         .allMatch(arg -> NOT_ABOUT_PATHS.matcher(arg).matches())

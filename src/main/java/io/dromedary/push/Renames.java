@@ -215,7 +215,7 @@ final class Renames {
     }
 
     /** Names of directories go to rsync as arguments here, which Java encodes. */
-    private static boolean isPlain(String path) {
+    static boolean isPlain(String path) {
         String text = new String(ByteString.bytes(path), StandardCharsets.UTF_8);
         boolean ascii = text.length() == path.length() && text.chars().allMatch(c -> c < 0x80);
         boolean utf8 = "UTF-8".equals(System.getProperty("sun.jnu.encoding"))

@@ -148,7 +148,7 @@ public final class RsyncCalls {
         if (lastTry == null && batch.linked().isEmpty()) {
             addRenamed(first, remote, batch, sorted);
         }
-        Iterable<Call> rest = callsFor(remote, changes, sorted, batch.made());
+        Iterable<Call> rest = callsFor(remote, changes, sorted, batch.made(), lastTry == null);
         Iterable<Call> calls = first.isEmpty()
                 ? rest
                 : () -> Stream.concat(first.stream(), StreamSupport.stream(rest.spliterator(), false))
@@ -185,16 +185,20 @@ public final class RsyncCalls {
 
     /** The calls that bring these paths at that remote up to date; to be gone through once. */
     public Iterable<Call> callsFor(Remote remote, ChangeSet changes) {
-        return callsFor(remote, changes, sorted(remote, changes), Set.of());
+        return callsFor(remote, changes, sorted(remote, changes), Set.of(), false);
     }
 
-    /** @param made directories that the calls before have made at the remote, when a call is asked for its list */
-    private Iterable<Call> callsFor(Remote remote, ChangeSet changes, Sorted sorted, Set<String> made) {
+    /**
+     * @param made directories that the calls before have made at the remote, when a call is asked for its list
+     * @param shortNames whether calls may start further below, {@link #below}
+     */
+    private Iterable<Call> callsFor(
+            Remote remote, ChangeSet changes, Sorted sorted, Set<String> made, boolean shortNames) {
         if (remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())) {
             return callsUnderRegexes(remote, sorted, changes);
         }
         return sendsAtClose(remote, changes) && !sorted.deep.isEmpty()
-                ? callsFileByFile(remote, sorted, changes, made)
+                ? callsFileByFile(remote, sorted, changes, made, shortNames)
                 : callsFor(remote, sorted, changes);
     }
 
@@ -209,7 +213,10 @@ public final class RsyncCalls {
      * by itself, in the directories listed, which are directories there too by then; but for those that were not there
      * before, since looking into many is as much work as sending what is in them.
      */
-    private Iterable<Call> callsFileByFile(Remote remote, Sorted sorted, ChangeSet changes, Set<String> made) {
+    private Iterable<Call> callsFileByFile(
+            Remote remote, Sorted sorted, ChangeSet changes, Set<String> made, boolean shortNames) {
+        String common = common(sorted.deep);
+        boolean below = shortNames && !common.isEmpty() && Renames.isPlain(common) && remote.startsAnywhere();
         Walk walk = new Walk(sorted.root, sorted.excludes, sorted.deep, LARGE_BYTES);
         sorted.deep.clear();
         // Mostly that is all; the rest is looked at while rsync reads the list.
@@ -249,13 +256,53 @@ public final class RsyncCalls {
                     // left and runs none of it: that would never end.
                     over = walk.seen() == seen;
                     seen = walk.seen();
-                    Sorted more = new Sorted(sorted.root, sorted.excludes);
-                    more.walk = walk;
-                    ready.addAll(callsFor(remote, more, changes));
+                    if (below) {
+                        ready.add(below(remote, common, walk));
+                    } else {
+                        Sorted more = new Sorted(sorted.root, sorted.excludes);
+                        more.walk = walk;
+                        ready.addAll(callsFor(remote, more, changes));
+                    }
                 }
                 return ready.removeFirst();
             }
         };
+    }
+
+    /** The directory that all of these are below, or are. */
+    private static String common(List<String> paths) {
+        String common = paths.get(0);
+        for (String path : paths) {
+            while (!common.isEmpty() && !(path + "/").startsWith(common + "/")) {
+                common = parent(common);
+            }
+        }
+        return common;
+    }
+
+    /**
+     * What a walk goes on with, rsync working in the directory that all of it is below: what it need not read of each name
+     * is worth more than the file's way, for it makes two system calls for every byte. The list before has seen to it that
+     * this is a directory at the remote, and no symlink. Nothing is excluded or deleted here: excludes start at the source,
+     * and what is in the way of a file makes this fail, and comes with the next try.
+     */
+    private Call below(Remote remote, String directory, Walk walk) {
+        List<String> options = new ArrayList<>(quickly(remote));
+        if (remote.delete()) {
+            options.add(Difference.FORMAT);
+        }
+        return below(remote, directory, options, () -> list(remote, List.of(), Set.of(), walk, directory + "/"));
+    }
+
+    private static Call below(Remote remote, String directory, List<String> options, Supplier<InputStream> list) {
+        List<String> arguments = new ArrayList<>(remote.options());
+        arguments.addAll(List.of("--stats", "--no-human-readable", "--from0", "--no-r", "--ignore-missing-args"));
+        arguments.addAll(Renames.protectedFromShell(remote));
+        arguments.addAll(options);
+        String name = Renames.argument(directory);
+        arguments.addAll(List.of(
+                "--files-from=-", "--", ".", withSlash(withSlash(remote.target().text()) + name)));
+        return new Call(remote.mirror().source().resolve(name).toString(), arguments, list);
     }
 
     /**
@@ -370,20 +417,15 @@ public final class RsyncCalls {
     }
 
     private static Call renamed(Remote remote, Rename rename, List<String> paths) {
-        List<String> arguments = new ArrayList<>(remote.options());
-        arguments.addAll(List.of("--stats", "--no-human-readable", "--from0", "--force"));
-        arguments.addAll(List.of("--no-r", "--ignore-missing-args"));
-        arguments.addAll(Renames.protectedFromShell(remote));
+        List<String> options = new ArrayList<>(List.of("--force"));
         if (rename.links()) {
-            arguments.add("--link-dest=" + rename.from(remote.target().path()));
+            options.add("--link-dest=" + rename.from(remote.target().path()));
         }
         if (rename.isFile()) {
-            arguments.addAll(List.of("--fuzzy", "--fuzzy", "--no-whole-file"));
+            options.addAll(List.of("--fuzzy", "--fuzzy", "--no-whole-file"));
         }
-        String directory = Renames.argument(rename.directory());
-        arguments.addAll(List.of(
-                "--files-from=-", "--", ".", withSlash(withSlash(remote.target().text()) + directory)));
-        return new Call(remote.mirror().source().resolve(directory).toString(), arguments, input(paths, Set.of()));
+        byte[] list = input(paths, Set.of());
+        return below(remote, rename.directory(), options, () -> new ByteArrayInputStream(list));
     }
 
     /**
@@ -403,7 +445,7 @@ public final class RsyncCalls {
         add(calls, remote, directories, "--no-r", "--ignore-missing-args", "-ii", Difference.FORMAT);
         for (Call call : calls) {
             String told = rsyncProcess.run(command, call);
-            account(told, batch);
+            account(told, batch, "");
             told.lines()
                     .map(Difference::parse)
                     .filter(entry -> entry != null && entry.directory() && !entry.deleted())
@@ -588,7 +630,7 @@ public final class RsyncCalls {
         for (int from = 0; from < all.size() || from == 0 && walk != null; from += maxPaths) {
             List<String> part = all.subList(from, Math.min(all.size(), from + maxPaths));
             Walk rest = from + maxPaths >= all.size() ? walk : null;
-            calls.add(new Call(directory(remote), arguments, () -> list(remote, part, done, rest)));
+            calls.add(new Call(directory(remote), arguments, () -> list(remote, part, done, rest, "")));
         }
     }
 
@@ -620,8 +662,12 @@ public final class RsyncCalls {
         }
     }
 
-    /** What rsync reads; what the walk adds, it looks at while rsync is at what came before. Null if it is nothing. */
-    private InputStream list(Remote remote, List<String> paths, Set<String> done, Walk walk) {
+    /**
+     * What rsync reads; what the walk adds, it looks at while rsync is at what came before. Null if it is nothing.
+     *
+     * @param above with which all that the walk adds begins, and which rsync is not told
+     */
+    private InputStream list(Remote remote, List<String> paths, Set<String> done, Walk walk, String above) {
         byte[] list = input(paths, done);
         if (walk == null || walk.isDone()) {
             return list.length == 0 ? null : new ByteArrayInputStream(list);
@@ -642,6 +688,7 @@ public final class RsyncCalls {
                 walk.go(Math.min(left, LOOKED_AT), more);
                 tell(remote, "list", more);
                 left -= more.size();
+                more.replaceAll(path -> path.substring(above.length()));
                 next = more.isEmpty() ? null : input(more, Set.of());
                 return now;
             }
@@ -746,24 +793,27 @@ public final class RsyncCalls {
     public void account(Exchange exchange) {
         String statistics = exchange.getMessage().getBody(String.class);
         Batch batch = exchange.getProperty("batch", Batch.class);
-        if (statistics != null && batch != null) {
-            account(statistics, batch);
-        }
         ExecResult result = exchange.getMessage().getBody(ExecResult.class);
-        if (result != null
-                && result.getCommand().getArgs().stream().anyMatch(argument -> argument.startsWith("--link-dest="))) {
-            mirrors.remote(exchange.getMessage().getHeader("remote", String.class))
-                    .linked(true);
+        if (statistics == null || batch == null || result == null) {
+            return;
+        }
+        Remote remote = mirrors.remote(exchange.getMessage().getHeader("remote", String.class));
+        Path source = remote.mirror().source();
+        Path at = Path.of(result.getCommand().getWorkingDir());
+        account(statistics, batch, at.equals(source) ? "" : ByteString.of(source.relativize(at) + "/"));
+        if (result.getCommand().getArgs().stream().anyMatch(argument -> argument.startsWith("--link-dest="))) {
+            remote.linked(true);
         }
     }
 
-    private static void account(String told, Batch batch) {
+    /** @param above where rsync worked, below the source, ending in a slash; empty in the source */
+    private static void account(String told, Batch batch, String above) {
         told.lines().forEach(line -> {
             if (line.startsWith(SENT)) {
                 batch.sent(Long.parseLong(
                         line.substring(SENT.length()).replace(",", "").strip()));
             } else if (line.startsWith(Difference.MADE)) {
-                batch.made().add(Difference.parse(line).path() + "/");
+                batch.made().add(above + Difference.parse(line).path() + "/");
             }
         });
     }
