@@ -18,8 +18,13 @@ final class Burst {
 
     private static final long LIMIT = SECONDS.toNanos(45);
 
+    private static final String TOP = "burst";
+    private static final String FURTHER_DOWN = TOP + "/releases/20261128123000/public/node_modules";
+
     private final Lab lab;
     private final Report report;
+    /** Where the new directories come. */
+    private String top = TOP;
 
     Burst(Lab lab, Report report) {
         this.lab = lab;
@@ -29,8 +34,15 @@ final class Burst {
     void measure(List<Tool> tools) throws IOException, InterruptedException {
         Plot plot = new Plot("20,000 files in 1,000 new directories, until all are at the remote", "s");
         List<List<String>> rows = new ArrayList<>();
-        for (Tool tool : tools) {
-            Lab.say("burst, " + tool.title);
+        List<Tool> runs = new ArrayList<>(tools);
+        if (tools.contains(Tool.DROMEDARY)) {
+            runs.add(Tool.DROMEDARY);
+        }
+        for (int i = 0; i < runs.size(); i++) {
+            Tool tool = runs.get(i);
+            top = i < tools.size() ? TOP : FURTHER_DOWN;
+            String title = tool.title + (i < tools.size() ? "" : ", five directories further down");
+            Lab.say("burst, " + title);
             Path source = lab.directory("burst");
             Daemon.Remote remote = lab.plain.remote("burst");
             List<Round> rounds = new ArrayList<>();
@@ -50,17 +62,18 @@ final class Burst {
             Round deletion = middle(rounds, Round::deletionRatio);
             boolean all = burst.there == DIRECTORIES * FILES;
             rows.add(List.of(
-                    tool.title,
+                    title,
                     all ? Times.told(burst.took) : Times.count(burst.there) + " of 20,000 after " + Times.told(LIMIT),
                     all ? Times.ratio(burst.took, burst.bare.there()) : "",
+                    all ? Times.ratio(burst.took, burst.bare.written + burst.bare.listed) : "",
                     deletion.deleted >= 0 ? Times.told(deletion.deleted) : all ? "not after " + Times.told(LIMIT) : "",
                     deletion.deleted >= 0 ? Times.ratio(deletion.deleted, deletion.bare.gone()) : "",
                     Times.seconds(cpu / rounds.size()),
                     peak));
-            if (all) {
+            if (all && top.equals(TOP)) {
                 plot.add("", tool.title, burst.took / 1e9);
             }
-            if (tool == Tool.DROMEDARY) {
+            if (tool == Tool.DROMEDARY && top.equals(TOP)) {
                 targets(burst, deletion);
             }
             Lab.delete(source, remote.copy());
@@ -71,6 +84,7 @@ final class Burst {
                         "",
                         "all at the remote",
                         "to writing and one `rsync -a`",
+                        "to writing and one rsync with a list",
                         "all deleted",
                         "to 2 × `rm -rf` and one push of nothing",
                         "CPU",
@@ -113,8 +127,8 @@ final class Burst {
         }
         running.awaitIdle();
         long removing = System.nanoTime();
-        Lab.output("rm", "-rf", running.source().resolve("burst").toString());
-        boolean deleted = Lab.await(removing + LIMIT, () -> Files.notExists(copy.resolve("burst")));
+        Lab.output("rm", "-rf", running.source().resolve(TOP).toString());
+        boolean deleted = Lab.await(removing + LIMIT, () -> Files.notExists(copy.resolve(TOP)));
         long took = System.nanoTime() - removing;
         running.awaitIdle();
         return new Round(bare, files.size(), last - begin, deleted ? took : -1);
@@ -145,9 +159,9 @@ final class Burst {
         String[] push = {"rsync", "-a", "--delete", source + "/", remote.url()};
         long written = write(source);
         long pushed = Lab.time(push);
-        Lab.delete(remote.copy().resolve("burst"));
+        Lab.delete(remote.copy().resolve(TOP));
         long listed = listed(source, remote);
-        long removed = Lab.time("rm", "-rf", source.resolve("burst").toString());
+        long removed = Lab.time("rm", "-rf", source.resolve(TOP).toString());
         long deleted = Lab.time(push);
         long nothing = Lab.time(push);
         Lab.delete(source, remote.copy());
@@ -186,18 +200,18 @@ final class Burst {
     private long write(Path source) throws IOException {
         long begin = System.nanoTime();
         for (int d = 0; d < DIRECTORIES; d++) {
-            Files.createDirectories(source.resolve("burst/d" + d));
+            Files.createDirectories(source.resolve(top + "/d" + d));
             for (int f = 0; f < FILES; f++) {
-                lab.write(source.resolve("burst/d" + d + "/f" + f), BYTES);
+                lab.write(source.resolve(top + "/d" + d + "/f" + f), BYTES);
             }
         }
         return System.nanoTime() - begin;
     }
 
-    private static List<Path> files(Path root) {
+    private List<Path> files(Path root) {
         List<Path> files = new ArrayList<>();
         for (int i = 0; i < DIRECTORIES * FILES; i++) {
-            files.add(root.resolve("burst/d" + i / FILES + "/f" + i % FILES));
+            files.add(root.resolve(top + "/d" + i / FILES + "/f" + i % FILES));
         }
         return files;
     }
