@@ -11,7 +11,7 @@ import java.util.Map;
 
 /** Files of 10 to 100 KB in 100 directories, so many a second for some seconds, with each tool by turns. */
 final class Rates {
-    private static final List<Integer> RATES = List.of(200, 500, 1_000, 2_000, 3_000, 4_000, 5_000);
+    private static final List<Integer> RATES = List.of(200, 500, 1_000, 2_000, 3_000, 4_000, 5_000, 6_500, 8_000);
     private static final int DURATION = 8;
     private static final int DIRECTORIES = 100;
     /** How long after the last close a tool may still be at work, in seconds. */
@@ -25,6 +25,7 @@ final class Rates {
     private final Map<Tool, Double> sustained = new EnumMap<>(Tool.class);
     private final Map<Tool, Double> fastest = new EnumMap<>(Tool.class);
     private final Map<String, Double> costOf = new HashMap<>();
+    /** What one push moves, in files a second, of those that Dromedary sustained last. */
     private double bare;
 
     Rates(Lab lab, Report report) {
@@ -115,7 +116,12 @@ final class Rates {
                         "p99 " + Times.told(arrived.latencies().p99()) + (arrived.growing() ? ", growing" : ""),
                         arrived.latencies().p99() < SECONDS.toNanos(1) && !arrived.growing());
             }
-            bare(source, rate * DURATION);
+            double once = bare(source, rate * DURATION);
+            rows.add(List.of(
+                    Times.count(load.rate()), "one `rsync -a` of them", "", "", "", Times.count(once), "", ""));
+            if (all && !arrived.growing()) {
+                bare = once;
+            }
         }
         Lab.delete(source, remote.copy());
         return all;
@@ -131,12 +137,12 @@ final class Rates {
     }
 
     /** What one push of everything moves, on the same tree at the same time. */
-    private void bare(Path source, int files) throws IOException, InterruptedException {
+    private double bare(Path source, int files) throws IOException, InterruptedException {
         Daemon.Remote remote = lab.plain.remote("once");
         long time = Lab.time("rsync", "-a", source + "/", remote.url());
-        bare = Math.max(bare, files * 1e9 / time);
         Lab.delete(remote.copy());
         Files.createDirectories(remote.copy());
+        return files * 1e9 / time;
     }
 
     private void targets() {
@@ -151,7 +157,7 @@ final class Rates {
         if (sustained.containsKey(Tool.LSYNCD)) {
             against(own, 4, sustained.get(Tool.LSYNCD), "lsyncd's");
         }
-        against(own, 0.5, bare, "what one `rsync -a` moves");
+        against(own, 0.5, bare, "what one `rsync -a` moves of the same files");
         Double cost = costOf.get(Tool.DROMEDARY + " 500");
         Double lsyncd = costOf.get(Tool.LSYNCD + " 500");
         if (cost != null && lsyncd != null) {
