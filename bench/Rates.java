@@ -117,8 +117,8 @@ final class Rates {
                         arrived.latencies().p99() < SECONDS.toNanos(1) && !arrived.growing());
             }
             double once = bare(source, rate * DURATION);
-            rows.add(List.of(
-                    Times.count(load.rate()), "one `rsync -a` of them", "", "", "", Times.count(once), "", ""));
+            rows.add(
+                    List.of(Times.count(load.rate()), "one `rsync -a` of them", "", "", "", Times.count(once), "", ""));
             if (all && !arrived.growing()) {
                 bare = once;
             }
