@@ -32,8 +32,11 @@ final class SshConnections {
      */
     private static final String ELSEWHERE = "sh -c 'cd / && exec \"$@\"' sh ";
 
-    /** A socket's path, with what ssh appends to it for a moment, fits into {@code sun_path}: unix(7), 108 bytes. */
-    private static final int LONGEST = 108 - 1 - 17;
+    /** Of the digest that is a socket's name; each is two letters there. */
+    private static final int NAME_BYTES = 10;
+
+    /** For the directory: with a name, and what ssh appends to it for a moment, it fits into unix(7)'s 108 bytes. */
+    private static final int LONGEST = 108 - 1 - 17 - 2 * NAME_BYTES - 1;
 
     /** Nothing that ssh or rsync takes for anything but a part of a path. */
     private static final String PLAIN = "[A-Za-z0-9._/+=@,-]+";
@@ -113,7 +116,7 @@ final class SshConnections {
                 || arguments.contains(Transfer.OPTION)
                 || Target.parse(arguments.get(arguments.size() - 1)).kind() != Target.Kind.SSH
                 || !directory.toString().matches(PLAIN)
-                || socket(arguments, shell).toString().length() > LONGEST) {
+                || directory.toString().length() > LONGEST) {
             return null;
         }
         List<String> words;
@@ -141,7 +144,7 @@ final class SshConnections {
         String way = String.join("\0", shell, target.user(), target.shortName());
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(way.getBytes(StandardCharsets.UTF_8));
-            return directory.resolve(HexFormat.of().formatHex(digest, 0, 10));
+            return directory.resolve(HexFormat.of().formatHex(digest, 0, NAME_BYTES));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }
