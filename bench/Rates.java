@@ -9,24 +9,68 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Files of 10 to 100 KB in 100 directories, so many a second for some seconds, with each tool by turns. */
+/**
+ * Files of 10 to 100 KB in 100 directories, so many a second for some seconds, with each tool by turns. Then with
+ * Dromedary alone, at shares of what one `rsync -a` has moved just before: the same machine moves twice as much in one
+ * minute as in another.
+ */
 final class Rates {
-    private static final List<Integer> RATES = List.of(200, 500, 1_000, 2_000, 3_000, 4_000, 5_000, 6_500, 8_000);
+    private static final List<Integer> RATES = List.of(200, 500, 1_000, 2_000, 3_000, 4_000, 5_000);
+    private static final List<Integer> PERCENT = List.of(55, 65, 75, 85);
     private static final int DURATION = 8;
     private static final int DIRECTORIES = 100;
     /** How long after the last close a tool may still be at work, in seconds. */
     private static final int DRAIN = 15;
+    /** Files for the `rsync -a` that the shares are of: some seconds' work. */
+    private static final int AT_ONCE = 40_000;
+
+    private static final List<String> HEAD = List.of(
+            "p50",
+            "p99",
+            "last one there after the last close",
+            "files/s that arrived",
+            "CPU for 1,000 files",
+            "peak memory");
 
     private final Lab lab;
     private final Report report;
-    private final List<List<String>> rows = new ArrayList<>();
-    private final Plot latencies = new Plot("Latency under load, p99", "ms");
-    private final Plot costs = new Plot("CPU for 1,000 files, the tool and its rsyncs", "s");
     private final Map<Tool, Double> sustained = new EnumMap<>(Tool.class);
     private final Map<Tool, Double> fastest = new EnumMap<>(Tool.class);
-    private final Map<String, Double> costOf = new HashMap<>();
-    /** What one push moves, in files a second, of those that Dromedary sustained last. */
-    private double bare;
+    private final Map<String, Outcome> ladder = new HashMap<>();
+
+    /**
+     * How a tool did at a rate.
+     *
+     * @param rate files a second, as they were written
+     * @param cpu of the tool and its rsyncs, in seconds for 1,000 files
+     * @param peak memory, in bytes
+     * @param once files a second that one `rsync -a` of the same files moved right after it; 0 if not asked for
+     */
+    private record Outcome(double rate, Load.Arrived arrived, double cpu, long peak, double once) {
+        boolean all() {
+            return arrived.missing() == 0;
+        }
+
+        boolean sustained() {
+            return all() && !arrived.growing();
+        }
+
+        /** As {@link #HEAD} says. */
+        List<String> cells() {
+            String spread = all() ? "" : " of those";
+            int written = arrived.missing() + arrived.latencies().sorted().length;
+            return List.of(
+                    Times.told(arrived.latencies().p50()) + spread,
+                    Times.told(arrived.latencies().p99()) + spread,
+                    all()
+                            ? Times.told(arrived.drained())
+                            : Times.count(arrived.missing()) + " of " + Times.count(written) + " missing after " + DRAIN
+                                    + " s",
+                    Times.count(arrived.moved()),
+                    Times.seconds(cpu),
+                    Times.megabytes(peak));
+        }
+    }
 
     Rates(Lab lab, Report report) {
         this.lab = lab;
@@ -34,35 +78,94 @@ final class Rates {
     }
 
     void measure(List<Tool> tools) throws IOException, InterruptedException {
+        report.title("So many files a second, " + DURATION + " s long");
+        report.text("A tool is given up after the first rate at which not all had arrived " + DRAIN
+                + " s after the last close. A rate is sustained when the latencies do not grow and the last file is there"
+                + " 2 s after the last close; one that is not goes once more, with any tool, as the machine may have"
+                + " paused. CPU is that of the tool and its rsyncs, without the daemon.");
+        climb(tools);
+        if (tools.contains(Tool.DROMEDARY)) {
+            report.title("Dromedary beside one `rsync -a`, " + DURATION + " s long");
+            report.text(
+                    "The shares are of what one `rsync -a` moved just before; after each run another one is timed, of"
+                            + " just its files.");
+            share();
+        }
+        targets();
+    }
+
+    private void climb(List<Tool> tools) throws IOException, InterruptedException {
+        List<List<String>> rows = new ArrayList<>();
+        Plot latencies = new Plot("Latency under load, p99", "ms");
+        Plot costs = new Plot("CPU for 1,000 files, the tool and its rsyncs", "s");
         List<Tool> left = new ArrayList<>(tools);
         for (int rate : RATES) {
             for (Tool tool : List.copyOf(left)) {
-                if (!keepsUp(tool, rate)) {
+                Outcome outcome = run(tool, rate, false);
+                rows.add(row(outcome, tool.title));
+                if (outcome.all() && !outcome.sustained()) {
+                    outcome = run(tool, rate, false);
+                    rows.add(row(outcome, tool.title));
+                }
+                ladder.put(tool + " " + rate, outcome);
+                String group = rate + " files/s";
+                costs.add(group, tool.title, outcome.cpu());
+                if (outcome.all()) {
+                    latencies.add(
+                            group, tool.title, outcome.arrived().latencies().p99() / 1e6);
+                } else {
                     left.remove(tool);
                 }
             }
         }
-        report.title("So many files a second, " + DURATION + " s long");
-        report.text("A tool is given up after the first rate at which not all had arrived " + DRAIN
-                + " s after the last close. A rate is sustained when the latencies do not grow and the last file is there"
-                + " 2 s after the last close. CPU is that of the tool and its rsyncs, without the daemon.");
-        report.table(
-                List.of(
-                        "files/s",
-                        "",
-                        "p50",
-                        "p99",
-                        "last one there after the last close",
-                        "files/s that arrived",
-                        "CPU for 1,000 files",
-                        "peak memory"),
-                rows);
+        report.table(head("files/s", ""), rows);
         report.plot("rates-latency", latencies);
         report.plot("rates-cpu", costs);
-        targets();
     }
 
-    private boolean keepsUp(Tool tool, int rate) throws IOException, InterruptedException {
+    private void share() throws IOException, InterruptedException {
+        List<List<String>> rows = new ArrayList<>();
+        double most = 0;
+        String found = "none of them was sustained";
+        for (int percent : PERCENT) {
+            Outcome outcome = null;
+            for (int attempt = 0; attempt < 2 && (outcome == null || !outcome.sustained()); attempt++) {
+                double before = atOnce();
+                int rate = (int) (before * percent / 100);
+                outcome = run(Tool.DROMEDARY, rate, true);
+                double once = Math.max(before, outcome.once());
+                rows.add(row(outcome, Times.count(before), Times.count(outcome.once())));
+                if (outcome.sustained() && outcome.rate() / once > most) {
+                    most = outcome.rate() / once;
+                    found = Times.count(outcome.rate()) + "/s to " + Times.count(once)
+                            + "/s, the faster of before and after: " + Times.ratio(outcome.rate(), once) + " ×";
+                }
+            }
+            if (!outcome.sustained()) {
+                break;
+            }
+        }
+        report.table(head("files/s", "`rsync -a` before", "`rsync -a` after"), rows);
+        report.target(
+                "highest sustained rate at least 0.5 × what one `rsync -a` moves of the same files",
+                found,
+                most >= 0.5);
+    }
+
+    private static List<String> head(String... first) {
+        List<String> head = new ArrayList<>(List.of(first));
+        head.addAll(HEAD);
+        return head;
+    }
+
+    private static List<String> row(Outcome outcome, String... beside) {
+        List<String> row = new ArrayList<>(List.of(Times.count(outcome.rate())));
+        row.addAll(List.of(beside));
+        row.addAll(outcome.cells());
+        return row;
+    }
+
+    private Outcome run(Tool tool, int rate, boolean thenOnce) throws IOException, InterruptedException {
         Lab.say(rate + " files/s, " + tool.title);
         Load load = new Load(lab, rate * DURATION, DIRECTORIES);
         Path source = lab.directory("rate");
@@ -83,48 +186,18 @@ final class Rates {
             cpu = running.cpuSeconds() - cpu;
             peak = running.peak();
         }
-        double perThousand = cpu * 1_000 / arrived.latencies().sorted().length;
-        boolean all = arrived.missing() == 0;
-        String spread = all ? "" : " of those";
-        rows.add(List.of(
-                Times.count(load.rate()),
-                tool.title,
-                Times.told(arrived.latencies().p50()) + spread,
-                Times.told(arrived.latencies().p99()) + spread,
-                all
-                        ? Times.told(arrived.drained())
-                        : Times.count(arrived.missing()) + " of " + Times.count(rate * DURATION) + " missing after "
-                                + DRAIN + " s",
-                Times.count(arrived.moved()),
-                Times.seconds(perThousand),
-                Times.megabytes(peak)));
-        String group = rate + " files/s";
-        if (all) {
-            latencies.add(group, tool.title, arrived.latencies().p99() / 1e6);
+        if (arrived.missing() == 0) {
             compare(tool, remote, source);
-            if (!arrived.growing()) {
-                sustained.merge(tool, load.rate(), Math::max);
-            }
         }
-        costs.add(group, tool.title, perThousand);
-        costOf.put(tool + " " + rate, perThousand);
-        fastest.merge(tool, arrived.moved(), Math::max);
-        if (tool == Tool.DROMEDARY) {
-            if (rate == 2_000) {
-                report.target(
-                        "2,000 files/s: p99 below 1 s and no growing backlog",
-                        "p99 " + Times.told(arrived.latencies().p99()) + (arrived.growing() ? ", growing" : ""),
-                        arrived.latencies().p99() < SECONDS.toNanos(1) && !arrived.growing());
-            }
-            double once = bare(source, rate * DURATION);
-            rows.add(
-                    List.of(Times.count(load.rate()), "one `rsync -a` of them", "", "", "", Times.count(once), "", ""));
-            if (all && !arrived.growing()) {
-                bare = once;
-            }
-        }
+        double once = thenOnce ? once(source, rate * DURATION) : 0;
         Lab.delete(source, remote.copy());
-        return all;
+        Outcome outcome = new Outcome(
+                load.rate(), arrived, cpu * 1_000 / arrived.latencies().sorted().length, peak, once);
+        if (outcome.sustained()) {
+            sustained.merge(tool, outcome.rate(), Math::max);
+        }
+        fastest.merge(tool, arrived.moved(), Math::max);
+        return outcome;
     }
 
     private static void compare(Tool tool, Daemon.Remote remote, Path source) throws IOException, InterruptedException {
@@ -136,8 +209,18 @@ final class Rates {
         }
     }
 
-    /** What one push of everything moves, on the same tree at the same time. */
-    private double bare(Path source, int files) throws IOException, InterruptedException {
+    /** Files a second that one `rsync -a` moves of some that were written as fast as that goes. */
+    private double atOnce() throws IOException, InterruptedException {
+        Path source = lab.directory("once");
+        Load load = new Load(lab, AT_ONCE, DIRECTORIES);
+        load.makeDirectories(source);
+        load.write(source, Double.POSITIVE_INFINITY);
+        double once = once(source, AT_ONCE);
+        Lab.delete(source);
+        return once;
+    }
+
+    private double once(Path source, int files) throws IOException, InterruptedException {
         Daemon.Remote remote = lab.plain.remote("once");
         long time = Lab.time("rsync", "-a", source + "/", remote.url());
         Lab.delete(remote.copy());
@@ -146,10 +229,15 @@ final class Rates {
     }
 
     private void targets() {
-        Double own = sustained.get(Tool.DROMEDARY);
-        if (own == null) {
+        Outcome at2000 = ladder.get(Tool.DROMEDARY + " 2000");
+        if (at2000 == null) {
             return;
         }
+        report.target(
+                "2,000 files/s: p99 below 1 s and no growing backlog",
+                "p99 " + Times.told(at2000.arrived().latencies().p99()) + (at2000.sustained() ? "" : ", growing"),
+                at2000.sustained() && at2000.arrived().latencies().p99() < SECONDS.toNanos(1));
+        double own = sustained.getOrDefault(Tool.DROMEDARY, 0.0);
         Tool sersync = fastest.containsKey(Tool.SERSYNC) ? Tool.SERSYNC : Tool.PER_EVENT;
         if (fastest.containsKey(sersync)) {
             against(own, 20, fastest.get(sersync), sersync.title);
@@ -157,14 +245,13 @@ final class Rates {
         if (sustained.containsKey(Tool.LSYNCD)) {
             against(own, 4, sustained.get(Tool.LSYNCD), "lsyncd's");
         }
-        against(own, 0.5, bare, "what one `rsync -a` moves of the same files");
-        Double cost = costOf.get(Tool.DROMEDARY + " 500");
-        Double lsyncd = costOf.get(Tool.LSYNCD + " 500");
-        if (cost != null && lsyncd != null) {
+        Outcome at500 = ladder.get(Tool.DROMEDARY + " 500");
+        Outcome lsyncd = ladder.get(Tool.LSYNCD + " 500");
+        if (lsyncd != null) {
             report.target(
                     "CPU for 1,000 files at 500/s at most lsyncd's",
-                    Times.seconds(cost) + " to " + Times.seconds(lsyncd),
-                    cost <= lsyncd);
+                    Times.seconds(at500.cpu()) + " to " + Times.seconds(lsyncd.cpu()),
+                    at500.cpu() <= lsyncd.cpu());
         }
     }
 
