@@ -16,6 +16,12 @@ import java.util.regex.Pattern;
 
 /** One remote of a mirror: what the rsync Kamelet's parameters say of it. */
 public final class Remote {
+    /**
+     * In every call to a daemon: Nagle's algorithm and delayed acknowledgements take most of a small push's time. The
+     * daemon's end has its own half, see {@code docs/performance.md}.
+     */
+    public static final String NO_DELAY = "--sockopts=TCP_NODELAY";
+
     /** A remote's name is also a directory's below the state directory, a metric's tag and a part of an address. */
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
 
@@ -305,9 +311,7 @@ public final class Remote {
             options.add("--bwlimit=" + bwlimit);
         }
         if (target.kind() == Target.Kind.DAEMON) {
-            // Nagle and delayed ACKs take most of a small push's time; the daemon has its own half:
-            // docs/performance.md.
-            options.add("--sockopts=TCP_NODELAY");
+            options.add(NO_DELAY);
             options.add("--contimeout=5");
             if (port > 0) {
                 options.add("--port=" + port);

@@ -3,6 +3,9 @@ package io.dromedary.push;
 import io.dromedary.change.ByteString;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Remote;
+import io.dromedary.posix.Entries;
+import io.dromedary.posix.LibC;
 import io.dromedary.push.RsyncCalls.Call;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -50,6 +53,10 @@ import org.slf4j.LoggerFactory;
  * when it has nothing to tell. What the remote shell reads and writes does not count, ssh has signs of life of its own.
  * Without a {@code --timeout} none is ended.
  *
+ * <p>A daemon without TCP_NODELAY holds a small packet back until the one before is acknowledged, which this end's system
+ * puts off for 40 ms where rsync has nothing to send. So it is asked, from here, to acknowledge at once what that rsync has
+ * received: every few milliseconds, as rsync cannot be told to do it, and as it holds for what has come only.
+ *
  * <p>A kill of this process leaves its rsyncs behind. With a list of files made before the kill, one could delete at
  * the remote what a push of the next run has just sent there: so that run ends them first.
  */
@@ -67,6 +74,15 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     /** How many times the {@code --timeout} rsync may read nothing. */
     private static final int DEAF = 10;
+
+    /** What rsync's connection to a daemon is, of its descriptors: the first after stdin, stdout and stderr. */
+    private static final int CONNECTION = 3;
+
+    /** The shortest time between two acknowledgements, in nanoseconds. */
+    private static final long LEAST_DELAYED = TimeUnit.MILLISECONDS.toNanos(2);
+
+    /** How long Linux itself puts one off: TCP_DELACK_MIN, in nanoseconds. */
+    private static final long DELAYED = TimeUnit.MILLISECONDS.toNanos(40);
 
     /** How long what an rsync has left behind may hold its output open, in milliseconds. */
     private static final long AFTER_END = 2_000;
@@ -246,6 +262,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     /** Waits for the end; a process that is silent for too long has not got one, see above. */
     private static int exitCode(Process process, List<String> arguments) throws InterruptedException {
+        if (arguments.contains(Remote.NO_DELAY) && Entries.bySystemCalls()) {
+            acknowledge(process);
+        }
         long timeout = timeout(arguments);
         if (timeout == 0) {
             return process.waitFor();
@@ -267,6 +286,25 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             }
         }
         return process.exitValue();
+    }
+
+    /** A tenth of the time that it runs may be lost by a delay: in the end, Linux's own is no longer than that. */
+    private static void acknowledge(Process process) throws InterruptedException {
+        int descriptor = LibC.processDescriptor(process.pid());
+        if (descriptor < 0) {
+            return;
+        }
+        try {
+            long begin = System.nanoTime();
+            long pause = LEAST_DELAYED;
+            while (pause < DELAYED
+                    && !process.waitFor(pause, TimeUnit.NANOSECONDS)
+                    && LibC.acknowledge(descriptor, CONNECTION)) {
+                pause = Math.max(LEAST_DELAYED, (System.nanoTime() - begin) / 10);
+            }
+        } finally {
+            LibC.closeDescriptor(descriptor);
+        }
     }
 
     /** The timeout, in seconds, that rsync has been told; 0: none. The last one counts. */

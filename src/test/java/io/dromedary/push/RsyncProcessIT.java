@@ -2,10 +2,13 @@ package io.dromedary.push;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Remote;
+import io.dromedary.posix.LibC;
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.Signals;
@@ -13,6 +16,9 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -84,6 +90,68 @@ class RsyncProcessIT {
         long begin = System.nanoTime();
         run(program, Transfer.OPTION);
         assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofSeconds(8));
+    }
+
+    /**
+     * A daemon without TCP_NODELAY whose packets all go in two parts: the second waits until the first is acknowledged,
+     * which Linux by itself puts off for 40 ms at least once in each push.
+     */
+    @Test
+    void noPushWaitsForAnAcknowledgement() throws Exception {
+        Process child = new ProcessBuilder("sleep", "60").start();
+        int descriptor = LibC.processDescriptor(child.pid());
+        assumeThat(LibC.acknowledge(descriptor, 0))
+                .as("pidfd_getfd is allowed, which containers may forbid")
+                .isTrue();
+        LibC.closeDescriptor(descriptor);
+        child.destroy();
+        Path copy = Files.createDirectory(directory.resolve("copy"));
+        Path file = Files.createFile(directory.resolve("file"));
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                ServerSocket inTwo = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            start(() -> relay(inTwo, daemon.port()));
+            String url = "rsync://127.0.0.1:" + inTwo.getLocalPort() + "/m/";
+            await().atMost(SOON).until(() -> {
+                long begin = System.nanoTime();
+                run("rsync", Remote.NO_DELAY, file.toString(), url);
+                return System.nanoTime() - begin < Duration.ofMillis(40).toNanos();
+            });
+        }
+    }
+
+    private static void start(Runnable relay) {
+        Thread thread = new Thread(relay, "relay");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private static void relay(ServerSocket from, int port) {
+        try {
+            while (true) {
+                Socket near = from.accept();
+                Socket far = new Socket(InetAddress.getLoopbackAddress(), port);
+                far.setTcpNoDelay(true);
+                start(() -> relay(near, far, 0));
+                start(() -> relay(far, near, 1));
+            }
+        } catch (IOException closed) {
+            // the test is over
+        }
+    }
+
+    private static void relay(Socket from, Socket to, int first) {
+        try (from;
+                to) {
+            byte[] buffer = new byte[64 * 1024];
+            for (int n = from.getInputStream().read(buffer);
+                    n >= 0;
+                    n = from.getInputStream().read(buffer)) {
+                to.getOutputStream().write(buffer, 0, first);
+                to.getOutputStream().write(buffer, first, n - first);
+            }
+        } catch (IOException closed) {
+            // by the other end
+        }
     }
 
     @Test
