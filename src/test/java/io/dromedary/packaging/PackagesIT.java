@@ -207,8 +207,9 @@ class PackagesIT {
         Command verified = Command.run("systemd-analyze", "--man=no", "--root=" + root, "verify", "dromedary.service");
         assertThat(verified.errors()).isEmpty();
         assertThat(verified.exitCode()).isZero();
-        // Of 0 to 10, lower is better, here times ten: 2.0 when this was written.
-        ok("systemd-analyze", "security", "--offline=true", "--root=" + root, "--threshold=20", "dromedary.service");
+        // Of 0 to 10, lower is better, here times ten: 2.2 when this was written, of it 0.2 for pidfd_getfd, as if the
+        // service might make all calls that debuggers make.
+        ok("systemd-analyze", "security", "--offline=true", "--root=" + root, "--threshold=22", "dromedary.service");
     }
 
     private static void bashCompletes(Path script) {
