@@ -77,8 +77,9 @@ public final class RsyncCalls {
 
     /**
      * A file with which no receiver is busy for so long that it would need to give signs of life. With {@code --timeout} a
-     * daemon sends one small packet more at the start, and without TCP_NODELAY at its end holds the next for 40 ms
-     * (docs/performance.md): pushes without a larger file ask for none. This end of them keeps its time limit.
+     * daemon sends one small packet more at the start, and without TCP_NODELAY at its end holds the next, for 40 ms where
+     * {@link RsyncProcess} may not have the first acknowledged at once (docs/performance.md): pushes without a larger file
+     * ask for none. This end of them keeps its time limit.
      */
     private static final long LARGE_BYTES = 16 << 20;
 

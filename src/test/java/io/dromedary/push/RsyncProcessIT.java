@@ -98,13 +98,9 @@ class RsyncProcessIT {
      */
     @Test
     void noPushWaitsForAnAcknowledgement() throws Exception {
-        Process child = new ProcessBuilder("sleep", "60").start();
-        int descriptor = LibC.processDescriptor(child.pid());
-        assumeThat(LibC.acknowledge(descriptor, 0))
+        assumeThat(mayAcknowledge())
                 .as("pidfd_getfd is allowed, which containers may forbid")
                 .isTrue();
-        LibC.closeDescriptor(descriptor);
-        child.destroy();
         Path copy = Files.createDirectory(directory.resolve("copy"));
         Path file = Files.createFile(directory.resolve("file"));
         try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
@@ -116,6 +112,17 @@ class RsyncProcessIT {
                 run("rsync", Remote.NO_DELAY, file.toString(), url);
                 return System.nanoTime() - begin < Duration.ofMillis(40).toNanos();
             });
+        }
+    }
+
+    private static boolean mayAcknowledge() throws IOException {
+        Process child = new ProcessBuilder("sleep", "60").start();
+        int descriptor = LibC.processDescriptor(child.pid());
+        try {
+            return descriptor >= 0 && LibC.acknowledge(descriptor, 0);
+        } finally {
+            LibC.closeDescriptor(descriptor);
+            child.destroy();
         }
     }
 
