@@ -8,10 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** One remote of a mirror: what the rsync Kamelet's parameters say of it. */
@@ -25,25 +23,6 @@ public final class Remote {
     /** A remote's name is also a directory's below the state directory, a metric's tag and a part of an address. */
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
 
-    /** What would make a mirror something else: deletions of its own, another list, the source emptied, nothing sent. */
-    private static final Pattern OURS = Pattern.compile(
-            "--(del|files-from|remove-s|dry-run|list-only|daemon|server|max-delete|existing|ignore-existing)|-n$");
-
-    /**
-     * Options of one letter without an argument, in one word, that say nothing of paths, of other basis directories, nor of
-     * writing in place.
-     */
-    private static final String FLAGS = "-[acghlopqrtvzADEHJNOPSUWX]";
-
-    /** All that says nothing of these. */
-    private static final Pattern NOT_ABOUT_PATHS = Pattern.compile(
-            FLAGS + "+|--(archive|compress|compress-(level|choice)=.+|z[cl]=.+|numeric-ids|(no-)?(perms|owner|group"
-                    + "|times|devices|specials|links|D|p|o|g|t|l)|hard-links|acls|xattrs|sparse|partial|checksum|ch(mod|own)=.+"
-                    + "|(user|group)map=.+|rsync-path=.+|protect-args|secluded-args|s)");
-
-    /** Options that name a remote shell: whatever is behind, or the next word. */
-    private static final Pattern SHELL = Pattern.compile("(" + FLAGS + "*e|--rsh(?:=|$))(.*)", Pattern.DOTALL);
-
     /** A remote that three times failed to link what was renamed is sent it instead. */
     private static final int MOST_LINKS_FAILED = 3;
 
@@ -53,7 +32,7 @@ public final class Remote {
     private Path passwordFile;
     private int port;
     private String ssh;
-    private List<String> args;
+    private RsyncArgs args;
     private int timeout;
     private String bwlimit;
     private boolean delete = true;
@@ -91,7 +70,7 @@ public final class Remote {
     }
 
     public void setArgs(String args) {
-        this.args = words(args);
+        this.args = RsyncArgs.parse(args);
     }
 
     /** Seconds without any data after which rsync gives up; 0: never. */
@@ -124,18 +103,10 @@ public final class Remote {
             checkPasswordFile("remote " + id, passwordFile);
             checkPasswordAlone();
         }
-        for (String arg : args) {
-            if (isOurs(arg)) {
-                throw new IllegalArgumentException("remote " + id + ": rsync argument " + arg
-                        + " is not allowed; deletions are mirrored anyway, delete=false turns them off");
-            }
-        }
+        args.refusals().stream().findFirst().ifPresent(refusal -> {
+            throw new IllegalArgumentException("remote " + id + ": rsync argument " + refusal);
+        });
         mirrors.add(this);
-    }
-
-    /** Whether an rsync option is none for a user to set here. */
-    public static boolean isOurs(String arg) {
-        return OURS.matcher(arg).lookingAt();
     }
 
     /** Refuses a file with a secret that is not there or that others can read; {@code whose} begins the message. */
@@ -247,34 +218,15 @@ public final class Remote {
         return delete && linksFailed < MOST_LINKS_FAILED && startsAnywhere();
     }
 
+    /** The user's rsync arguments. */
+    public RsyncArgs args() {
+        return args;
+    }
+
     /** Whether rsync's arguments mean the same for a call that starts at another directory than the source. */
     public boolean startsAnywhere() {
-        List<String> shells = new ArrayList<>(List.of(ssh));
-        return shells(args, shells).stream()
-                        .allMatch(arg -> NOT_ABOUT_PATHS.matcher(arg).matches())
-                && (target.kind() != Target.Kind.SSH || shells.stream().noneMatch(this::isAboutTheSource));
-    }
-
-    /** The remote shell that rsync takes of those its arguments name; null: they name none. */
-    public static String shell(List<String> arguments) {
-        List<String> shells = new ArrayList<>();
-        shells(arguments, shells);
-        return shells.isEmpty() ? null : shells.get(shells.size() - 1);
-    }
-
-    /** Adds all remote shells that are named; returns the other arguments. */
-    private static List<String> shells(List<String> arguments, List<String> shells) {
-        List<String> others = new ArrayList<>();
-        for (Iterator<String> left = arguments.iterator(); left.hasNext(); ) {
-            String argument = left.next();
-            Matcher shell = SHELL.matcher(argument);
-            if (shell.matches()) {
-                shells.add(!shell.group(2).isEmpty() ? shell.group(2) : left.hasNext() ? left.next() : "");
-            } else {
-                others.add(argument);
-            }
-        }
-        return others;
+        String shell = args.shell() == null ? ssh : args.shell();
+        return args.startsAnywhere() && (target.kind() != Target.Kind.SSH || !isAboutTheSource(shell));
     }
 
     /** Whether a word of this remote shell may be a path that starts at the source. */
@@ -303,7 +255,7 @@ public final class Remote {
             // Before the user's own arguments: of two remote shells rsync takes the last, however that is written.
             options.add("--rsh=" + ssh);
         }
-        options.addAll(args);
+        options.addAll(args.words());
         if (timeout > 0) {
             options.add("--timeout=" + timeout);
         }

@@ -1,6 +1,7 @@
 package io.dromedary.push;
 
 import io.dromedary.mirror.Remote;
+import io.dromedary.mirror.RsyncArgs;
 import io.dromedary.mirror.Target;
 import io.dromedary.posix.OwnerOnly;
 import java.io.File;
@@ -110,9 +111,9 @@ final class SshConnections {
 
     /** The remote shell of a call that goes by a connection of ours; null: it does not. */
     private String shell(List<String> arguments, String workingDir) {
-        String shell = Remote.shell(arguments);
+        int end = arguments.indexOf("--");
+        String shell = end < 0 ? null : RsyncArgs.of(arguments.subList(0, end)).shell();
         if (shell == null
-                || !arguments.contains("--")
                 || arguments.contains(Transfer.OPTION)
                 || Target.parse(arguments.get(arguments.size() - 1)).kind() != Target.Kind.SSH
                 || !directory.toString().matches(PLAIN)

@@ -2,6 +2,7 @@ package io.dromedary.sersync;
 
 import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Remote;
+import io.dromedary.mirror.RsyncArgs;
 import io.dromedary.posix.OwnerOnly;
 import io.dromedary.sersync.ConfXml.Element;
 import java.io.IOException;
@@ -15,7 +16,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Predicate;
 
 /**
  * What a sersync {@code confxml.xml} says, in our terms: settings, routes, and what could not be carried over. Only what
@@ -327,18 +327,16 @@ public final class Conversion {
                 excludes.add(escaped(one));
             }
         }
-        Predicate<String> ours = Remote::isOurs;
-        words.stream()
-                .filter(ours)
-                .forEach(word -> note(params, "commonParams " + word + ": not needed or not allowed here; left out"));
-        words.removeIf(ours);
+        RsyncArgs given = RsyncArgs.of(words);
+        given.refusals().forEach(refusal -> note(params, "commonParams " + refusal + "; left out"));
+        words = new ArrayList<>(given.words());
         // sersync adds this itself; here paths are relative to the source anyway.
         words.removeIf(word -> word.equals("-R") || word.equals("--relative"));
         String all = String.join(" ", words.stream().map(Conversion::quoted).toList());
         if (!all.isEmpty() && !all.equals("-a")) {
             set("rsync.args", all, "How files are sent: <commonParams>, line " + params.line);
         }
-        if (words.stream().anyMatch(word -> word.matches("-[a-zA-Z]*u[a-zA-Z]*|--update"))) {
+        if (given.has("update")) {
             note(
                     params,
                     "commonParams -u: carried over; a file that is newer at a remote stays different there, without the u it"
