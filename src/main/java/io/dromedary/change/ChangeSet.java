@@ -1,7 +1,9 @@
 package io.dromedary.change;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
@@ -9,15 +11,17 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * What is dirty below one mirror's root: the body of every message from the watch to rsync.
  *
- * <p>A change is a path and one bit: this entry only, or everything below it too (deep). Merging keeps a path once, a
- * deep path swallows what lies below it, more than {@value #MAX_BELOW_ONE} dirty entries of one directory become that
- * directory, deep, and more than {@value #MAX_CHANGES} changes in all become the root, deep; so a set never takes more
- * than a few megabytes however long a remote is away. What to do with a path is not stored: that is decided when rsync
- * reads it. Merging is idempotent and, below the bound on the whole, the order of merging does not matter; past that
- * bound another order can only be coarser.
+ * <p>A change is a path and two bits. Deep: this entry only, or everything below it too. Written: its content may be
+ * another, or its attributes alone are. What is deep counts as written, but for the root: a full sync goes by size and time.
+ * Merging keeps a path once and the stronger of its bits. A deep path swallows what lies below it; the root does not, for
+ * what was written there is still to be compared. More than {@value #MAX_BELOW_ONE} dirty entries of one directory become
+ * that directory, deep, and more than {@value #MAX_CHANGES} changes in all become the root, deep, which then swallows all
+ * else; so a set never takes more than a few megabytes however long a remote is away. What to do with a path is not stored:
+ * that is decided when rsync reads it. Merging is idempotent and, below the bound on the whole, the order of merging does
+ * not matter; past that bound another order can only be coarser.
  *
- * <p>Of a rename it may know the old name beside the new one ({@link #moved}). That is a hint and no change: it makes a
- * push cheap, and is dropped wherever it is in doubt.
+ * <p>Of a rename it may know the old name beside the new one ({@link #moved}), and what was written below either
+ * ({@link #rewritten}). That is a hint and no change: it makes a push cheap, and is dropped wherever it is in doubt.
  *
  * <p>Adding costs O(depth of the path), merging O(size of the smaller part that is new). Not safe for use by several
  * threads at once.
@@ -35,6 +39,9 @@ public final class ChangeSet {
     /** Renames remembered; each may cost an rsync call of its own. */
     static final int MAX_MOVES = 1_000;
 
+    /** Paths remembered that were written below renamed directories; with more of them no rename is remembered. */
+    static final int MAX_REWRITTEN = 10_000;
+
     private static final AtomicLong UNKEYED = new AtomicLong();
 
     private final Node root = new Node();
@@ -42,6 +49,8 @@ public final class ChangeSet {
     private final int maxChanges;
     /** New name to old. */
     private Map<String, String> moves = Map.of();
+
+    private Set<String> rewritten = Set.of();
 
     public ChangeSet() {
         this(MAX_BELOW_ONE, MAX_CHANGES);
@@ -59,12 +68,21 @@ public final class ChangeSet {
         return all;
     }
 
-    /** Marks the entry at the path, a byte string, dirty; deep: and everything below it. */
+    /** Marks the entry at the path, a byte string, dirty, its content too; deep: and everything below it. */
     public void add(String path, boolean deep) {
+        add(path, deep, true);
+    }
+
+    /** Marks the entry at the path, a byte string, dirty, but for its content: its mode, owner or times may be others. */
+    public void addAttributes(String path) {
+        add(path, false, false);
+    }
+
+    private void add(String path, boolean deep, boolean written) {
         Node node = root;
         int from = 0;
         while (from < path.length()) {
-            if (node.deep) {
+            if (node.swallows()) {
                 return;
             }
             int slash = path.indexOf('/', from);
@@ -72,23 +90,61 @@ public final class ChangeSet {
             node = node.child(path.substring(from, to));
             from = to + 1;
         }
-        mark(node, deep);
+        mark(node, deep, written);
         bound();
     }
 
     /** Adds all changes of the other set, which stays as it is. */
     public void merge(ChangeSet other) {
         Map<String, String> more = new HashMap<>();
+        Set<String> writtenThere = new HashSet<>(other.rewritten);
         other.moves.forEach((to, from) -> {
             // What changed before the rename may be of another kind at the remote, unless that was a rename too.
             String before = covers(from, false) ? moves.get(from) : from;
             if (before != null) {
                 more.put(to, before);
+                writtenBelow(from).forEach(below -> writtenThere.add(to + below));
             }
         });
+        if (!moves.isEmpty()) {
+            other.visit((path, dirty, deep) -> {
+                if (dirty && other.isWritten(path) && isRenamed(path)) {
+                    writtenThere.add(path);
+                }
+                return true;
+            });
+        }
         merge(root, other.root);
         bound();
         more.forEach((to, from) -> moved(from, to));
+        writtenThere.forEach(this::rewrote);
+    }
+
+    /** Whether the path, or a directory above it, is the new name of a rename. */
+    private boolean isRenamed(String path) {
+        for (int end = path.length(); end > 0; end = path.lastIndexOf('/', end - 1)) {
+            if (moves.containsKey(path.substring(0, end))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** What was written below that directory: each the rest of the path, with its slash. */
+    private Set<String> writtenBelow(String directory) {
+        Set<String> below = new HashSet<>();
+        String prefix = directory + "/";
+        visit((path, dirty, deep) -> {
+            boolean isBelow = path.startsWith(prefix);
+            if (isBelow && dirty && isWritten(path)) {
+                below.add(path.substring(directory.length()));
+            }
+            return isBelow || path.isEmpty() || path.equals(directory) || prefix.startsWith(path + "/");
+        });
+        rewritten.stream()
+                .filter(path -> path.startsWith(prefix))
+                .forEach(path -> below.add(path.substring(directory.length())));
+        return below;
     }
 
     /**
@@ -110,18 +166,41 @@ public final class ChangeSet {
         return Map.copyOf(moves);
     }
 
+    /**
+     * Notes, of a path that is the new name of a rename or lies below one, that it was written within this set, before the
+     * rename or after: the remotes do not have its content under the old name.
+     */
+    public void rewrote(String path) {
+        if (moves.isEmpty()) {
+            return;
+        }
+        if (rewritten.isEmpty()) {
+            rewritten = new HashSet<>();
+        }
+        rewritten.add(path);
+        if (rewritten.size() > MAX_REWRITTEN) {
+            forgetMoves();
+        }
+    }
+
+    /** What is noted by {@link #rewrote}: each path with everything below it. */
+    public Set<String> rewritten() {
+        return Set.copyOf(rewritten);
+    }
+
     /** Drops the hints about renames. */
     public void forgetMoves() {
         moves = Map.of();
+        rewritten = Set.of();
     }
 
     private void merge(Node into, Node from) {
-        if (into.deep) {
+        if (into.swallows()) {
             return;
         }
         if (from.children != null) {
             for (Map.Entry<String, Node> child : from.children.entrySet()) {
-                if (into.deep) {
+                if (into.swallows()) {
                     return;
                 }
                 merge(into.child(child.getKey()), child.getValue());
@@ -129,38 +208,67 @@ public final class ChangeSet {
         }
         // Last, since it may make the parent deep, and what is below a deep directory is no longer part of the set.
         if (from.dirty) {
-            mark(into, from.deep);
+            mark(into, from.deep, from.written);
+            if (from.full) {
+                collapse();
+            }
         }
     }
 
-    private void mark(Node node, boolean deep) {
-        if (node.deep) {
+    private void mark(Node node, boolean deep, boolean written) {
+        if (node.swallows()) {
             return;
         }
         boolean isNew = !node.dirty;
         int more = isNew ? 1 : 0;
-        if (deep) {
-            more -= node.dirtyBelow;
-            node.dirtyBelow = 0;
-            node.children = null;
-            node.deep = true;
+        if (deep && node != root) {
+            more -= node.clear();
         }
+        node.deep |= deep;
         node.dirty = true;
+        node.written |= written;
         for (Node above = node.parent; above != null; above = above.parent) {
             above.dirtyBelow += more;
         }
         if (isNew && node.parent != null && ++node.parent.dirtyChildren > maxBelowOne) {
-            mark(node.parent, true);
+            if (node.parent == root) {
+                collapse();
+            } else {
+                mark(node.parent, true, true);
+            }
         }
+    }
+
+    /** There is more than can be told: the root takes it all in, what was written too. */
+    private void collapse() {
+        mark(root, true, false);
+        root.clear();
+        root.full = true;
     }
 
     private void bound() {
         if (size() > maxChanges) {
-            mark(root, true);
+            collapse();
         }
         if (root.deep) {
-            moves = Map.of();
+            forgetMoves();
         }
+    }
+
+    /**
+     * Whether that path's content may be another, not its attributes alone. Of a change of this set; the root's is not, it is
+     * a directory's, and a full sync goes by size and time.
+     */
+    public boolean isWritten(String path) {
+        Node node = root;
+        int from = 0;
+        while (from < path.length() && node != null && (node == root || !node.deep)) {
+            int slash = path.indexOf('/', from);
+            int to = slash < 0 ? path.length() : slash;
+            node = node.children == null ? null : node.children.get(path.substring(from, to));
+            from = to + 1;
+        }
+        return node != null && node != root && node.written;
     }
 
     /** Whether a change of that path is among these, as itself or within one of a directory above it, deep. */
@@ -188,7 +296,7 @@ public final class ChangeSet {
         return root.dirtyBelow + (root.dirty ? 1 : 0);
     }
 
-    /** Whether this is the change "everything", which has swallowed all others. */
+    /** Whether this is the change "everything", which covers all others. */
     public boolean isEverything() {
         return root.deep;
     }
@@ -205,7 +313,7 @@ public final class ChangeSet {
         SortedSet<String> changes = new TreeSet<>();
         visit((path, dirty, deep) -> {
             if (dirty) {
-                changes.add((deep ? "tree " : "entry ") + path);
+                changes.add((deep ? "tree " : isWritten(path) ? "entry " : "attributes ") + path);
             }
             return true;
         });
@@ -238,6 +346,23 @@ public final class ChangeSet {
         int dirtyBelow;
         boolean dirty;
         boolean deep;
+        boolean written;
+        /** Of the root: it was made deep because there was too much below it. */
+        boolean full;
+
+        /** Whether what is below is no longer told apart; of the root only where that would be too much. */
+        boolean swallows() {
+            return full || deep && parent != null;
+        }
+
+        /** Takes away what is below; returns how many changes that were. */
+        int clear() {
+            int cleared = dirtyBelow;
+            dirtyBelow = 0;
+            dirtyChildren = 0;
+            children = null;
+            return cleared;
+        }
 
         Node child(String name) {
             if (children == null) {

@@ -120,7 +120,10 @@ public final class Batch {
         return linked;
     }
 
-    /** The directories, each with a slash at its end, that were not at the remote before this push, as far as it has told. */
+    /**
+     * The directories, each with a slash at its end, that were not at the remote before this push, as far as it has told;
+     * and the files that calls for renames have brought.
+     */
     Set<String> made() {
         return made;
     }

@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangeProperty;
 import org.apache.camel.Header;
@@ -38,8 +39,8 @@ import org.slf4j.LoggerFactory;
  * the changes of batches that wait or are being pushed, {@code failed/REMOTE/} the batches that failed and are
  * redelivered.
  *
- * <p>A file is text, one change a line: {@code entry PATH} (the entry itself) or {@code tree PATH} (and everything below
- * it), PATH relative to the mirror's root, "." the root itself; control bytes and the backslash are written {@code
+ * <p>A file is text, one change a line: {@code entry PATH} (the entry itself), {@code tree PATH} (and everything below
+ * it) or {@code attributes PATH} (the entry, its content apart), PATH relative to the mirror's root, "." the root itself; control bytes and the backslash are written {@code
  * \xHH}, {@code \\}, all other bytes as they are. {@code linked PATH} says that the remote's files there may be shared with
  * another name (see {@link Renames}). Lines starting with '#' tell people more. Deleting a file of {@code
  * failed/} forgets its changes. Files in {@code failed/} are fsynced; those in {@code pending/} are not: they outlive
@@ -339,11 +340,11 @@ public final class FailQueue implements AutoCloseable {
      * @param error rsync's words at the last try
      */
     public record Failure(Path file, int changes, long sinceNanos, int tries, String error) {
-        /** The changes, one a line as in the file: {@code entry PATH}, {@code tree PATH}, PATH a byte string. */
+        /** The changes, one a line as in the file: {@code entry PATH} and the like, PATH a byte string. */
         public List<String> lines() throws IOException {
             return Files.readString(file, StandardCharsets.ISO_8859_1)
                     .lines()
-                    .filter(line -> line.startsWith("entry ") || line.startsWith("tree "))
+                    .filter(line -> Stream.of("entry ", "tree ", "attributes ").anyMatch(line::startsWith))
                     .toList();
         }
     }
@@ -431,9 +432,14 @@ public final class FailQueue implements AutoCloseable {
             try {
                 if (line.startsWith(OLDEST)) {
                     since = Instant.parse(line.substring(OLDEST.length()));
-                } else if (kind.equals("entry") || kind.equals("tree")) {
-                    String path = line.substring(blank + 1);
-                    changes.add(path.equals(".") ? "" : ByteString.unescape(path), kind.equals("tree"));
+                } else if (kind.equals("entry") || kind.equals("tree") || kind.equals("attributes")) {
+                    String written = line.substring(blank + 1);
+                    String path = written.equals(".") ? "" : ByteString.unescape(written);
+                    if (kind.equals("attributes")) {
+                        changes.addAttributes(path);
+                    } else {
+                        changes.add(path, kind.equals("tree"));
+                    }
                 } else if (kind.equals("linked")) {
                     batch.linked().add(ByteString.unescape(line.substring(blank + 1)));
                 }
@@ -452,7 +458,7 @@ public final class FailQueue implements AutoCloseable {
         StringBuilder lines = new StringBuilder();
         changes.visit((path, dirty, deep) -> {
             if (dirty) {
-                lines.append(deep ? "tree " : "entry ")
+                lines.append(deep ? "tree " : changes.isWritten(path) ? "entry " : "attributes ")
                         .append(path.isEmpty() ? "." : ByteString.escape(path))
                         .append('\n');
             }

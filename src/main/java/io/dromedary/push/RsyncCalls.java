@@ -83,6 +83,15 @@ public final class RsyncCalls {
      */
     private static final long LARGE_BYTES = 16 << 20;
 
+    /**
+     * A file of which attributes alone have changed is not read for that, but for one that is smaller: in the same call as
+     * those that were written it costs less than a call of its own.
+     */
+    private static final int LIGHT_BYTES = 1 << 20;
+
+    /** Of what was written the content is compared: it may have the size and time that it had before. */
+    private static final String COMPARED = "--ignore-times";
+
     /** Deletions, each of a whole tree maybe, that take no receiver so long. */
     private static final int FEW_GONE = 100;
 
@@ -150,10 +159,7 @@ public final class RsyncCalls {
             addRenamed(first, remote, batch, sorted);
         }
         Iterable<Call> rest = callsFor(remote, changes, sorted, batch.made(), lastTry == null);
-        Iterable<Call> calls = first.isEmpty()
-                ? rest
-                : () -> Stream.concat(first.stream(), StreamSupport.stream(rest.spliterator(), false))
-                        .iterator();
+        Iterable<Call> calls = first.isEmpty() ? rest : joined(first, rest);
         // What is gone, is gone from the path where the source was a moment ago: only if it still is there.
         String problem = remote.mirror().problem();
         if (problem != null) {
@@ -195,12 +201,31 @@ public final class RsyncCalls {
      */
     private Iterable<Call> callsFor(
             Remote remote, ChangeSet changes, Sorted sorted, Set<String> made, boolean shortNames) {
-        if (remote.mirror().excludes().hasRegexes() && (!sorted.deep.isEmpty() || !sorted.gone.isEmpty())) {
+        boolean hasTrees = !sorted.deep.isEmpty() || !sorted.deepByTime.isEmpty();
+        if (remote.mirror().excludes().hasRegexes() && (hasTrees || !sorted.gone.isEmpty())) {
             return callsUnderRegexes(remote, sorted, changes);
         }
-        return sendsAtClose(remote, changes) && !sorted.deep.isEmpty()
-                ? callsFileByFile(remote, sorted, changes, made, shortNames)
-                : callsFor(remote, sorted, changes);
+        if (!sendsAtClose(remote, changes) || !hasTrees) {
+            return callsFor(remote, sorted, changes, made);
+        }
+        List<String> byTime = List.copyOf(sorted.deepByTime);
+        sorted.deepByTime.clear();
+        if (byTime.isEmpty()) {
+            return callsFileByFile(remote, sorted, changes, made, shortNames);
+        }
+        Sorted others = new Sorted(sorted.root, sorted.excludes, changes);
+        others.deepByTime.addAll(byTime);
+        Iterable<Call> first = sorted.deep.isEmpty()
+                ? callsFor(remote, sorted, changes, made)
+                : callsFileByFile(remote, sorted, changes, made, shortNames);
+        return joined(first, callsFileByFile(remote, others, changes, made, shortNames));
+    }
+
+    private static Iterable<Call> joined(Iterable<Call> first, Iterable<Call> rest) {
+        return () -> Stream.concat(
+                        StreamSupport.stream(first.spliterator(), false),
+                        StreamSupport.stream(rest.spliterator(), false))
+                .iterator();
     }
 
     /** Whether a file that is being written has to wait; one that a full sync sends too early is sent once more. */
@@ -213,17 +238,24 @@ public final class RsyncCalls {
      * before: files that are being written, or come up meanwhile, too. Only what is too much at the remote it finds
      * by itself, in the directories listed, which are directories there too by then; but for those that were not there
      * before, since looking into many is as much work as sending what is in them.
+     *
+     * @param sorted with whole directories whose content is compared, or with such that go by size and time, not both
      */
     private Iterable<Call> callsFileByFile(
             Remote remote, Sorted sorted, ChangeSet changes, Set<String> made, boolean shortNames) {
-        String common = common(sorted.deep);
+        List<String> tops = new ArrayList<>(sorted.deep);
+        tops.addAll(sorted.deepByTime);
+        boolean compared = sorted.deepByTime.isEmpty();
+        String common = common(tops);
         boolean below = shortNames && !common.isEmpty() && Renames.isPlain(common) && remote.startsAnywhere();
-        Walk walk = new Walk(sorted.root, sorted.excludes, sorted.deep, LARGE_BYTES);
+        Walk walk = new Walk(sorted.root, sorted.excludes, tops, LARGE_BYTES);
         sorted.deep.clear();
+        sorted.deepByTime.clear();
         // Mostly that is all; the rest is looked at while rsync reads the list.
-        walk.go(LOOKED_AT, sorted.present);
+        walk.go(LOOKED_AT, compared ? sorted.present : sorted.light);
         sorted.walk = walk;
-        Deque<Call> ready = new ArrayDeque<>(callsFor(remote, sorted, changes));
+        sorted.comparesWalk = compared;
+        Deque<Call> ready = new ArrayDeque<>(callsFor(remote, sorted, changes, made));
         return () -> new Iterator<>() {
             private long seen;
             private boolean over;
@@ -243,7 +275,11 @@ public final class RsyncCalls {
                     throw new NoSuchElementException();
                 }
                 if (ready.isEmpty() && (walk.isDone() || walk.large() >= maxPaths)) {
-                    add(ready, remote, walk.takeLarge(), "--no-r", "--ignore-missing-args");
+                    List<String> options = new ArrayList<>(List.of("--no-r", "--ignore-missing-args"));
+                    if (compared) {
+                        options.add(COMPARED);
+                    }
+                    add(ready, remote, walk.takeLarge(), options.toArray(String[]::new));
                 }
                 if (ready.isEmpty() && (walk.isDone() || walk.directories() >= maxPaths)) {
                     List<String> directories = walk.takeDirectories();
@@ -258,11 +294,12 @@ public final class RsyncCalls {
                     over = walk.seen() == seen;
                     seen = walk.seen();
                     if (below) {
-                        ready.add(below(remote, common, walk));
+                        ready.add(below(remote, common, walk, compared));
                     } else {
-                        Sorted more = new Sorted(sorted.root, sorted.excludes);
+                        Sorted more = new Sorted(sorted.root, sorted.excludes, changes);
                         more.walk = walk;
-                        ready.addAll(callsFor(remote, more, changes));
+                        more.comparesWalk = compared;
+                        ready.addAll(callsFor(remote, more, changes, made));
                     }
                 }
                 return ready.removeFirst();
@@ -287,8 +324,11 @@ public final class RsyncCalls {
      * this is a directory at the remote, and no symlink. Nothing is excluded or deleted here: excludes start at the source,
      * and what is in the way of a file makes this fail, and comes with the next try.
      */
-    private Call below(Remote remote, String directory, Walk walk) {
+    private Call below(Remote remote, String directory, Walk walk, boolean compared) {
         List<String> options = new ArrayList<>(quickly(remote));
+        if (compared) {
+            options.add(COMPARED);
+        }
         if (remote.delete()) {
             options.add(Difference.FORMAT);
         }
@@ -327,22 +367,24 @@ public final class RsyncCalls {
 
     private Sorted sorted(Remote remote, ChangeSet changes) {
         Mirror mirror = remote.mirror();
-        Sorted sorted = new Sorted(ByteString.of(mirror.source().toString()), mirror.excludes());
+        Sorted sorted = new Sorted(ByteString.of(mirror.source().toString()), mirror.excludes(), changes);
         changes.visit(sorted::sort);
         return sorted;
     }
 
-    private List<Call> callsFor(Remote remote, Sorted sorted, ChangeSet changes) {
+    /** @param made what the calls before have brought there already, when a call is asked for its list */
+    private List<Call> callsFor(Remote remote, Sorted sorted, ChangeSet changes, Set<String> made) {
         List<Call> calls = new ArrayList<>();
-        boolean rootDone = sorted.deep.contains("");
+        boolean rootDone = sorted.deepByTime.contains("");
         List<String> options = new ArrayList<>(List.of("--no-r"));
         String missing = "--ignore-missing-args";
+        Set<String> listed = new LinkedHashSet<>(sorted.present);
         if (remote.delete() && !sorted.gone.isEmpty()) {
             if (remote.deletesByRule()) {
                 addDeletions(calls, remote, sorted.gone);
                 rootDone = true;
             } else {
-                sorted.present.addAll(sorted.gone);
+                listed.addAll(sorted.gone);
                 missing = "--delete-missing-args";
                 // Deletes nothing more, for no listed directory's contents are; but only with it are the excludes sent
                 // to a remote receiver, so that they protect what lies in a directory that is gone.
@@ -356,9 +398,17 @@ public final class RsyncCalls {
         if (sorted.walk != null && remote.delete()) {
             options.add(Difference.FORMAT);
         }
-        add(calls, remote, sorted.present, Set.of(), sorted.walk, options.toArray(String[]::new));
+        listed.addAll(sorted.light);
+        if (!sorted.present.isEmpty() || sorted.comparesWalk) {
+            // By itself, so that it is not read.
+            add(calls, remote, sorted.heavy, options.toArray(String[]::new));
+            options.add(COMPARED);
+        } else {
+            listed.addAll(sorted.heavy);
+        }
+        add(calls, remote, listed, made, sorted.walk, options.toArray(String[]::new));
         addDeep(calls, remote, sorted, changes);
-        addRoot(calls, remote, sorted, rootDone);
+        addRoot(calls, remote, sorted, rootDone || listed.size() > sorted.renamed);
         return calls;
     }
 
@@ -374,12 +424,18 @@ public final class RsyncCalls {
                 || !failQueue.failed(remote.id()).isEmpty()) {
             return;
         }
-        List<Rename> renames = Renames.worth(sorted.root, changes.moves(), sorted.gone);
+        List<Rename> all = Renames.worth(sorted.root, changes.moves(), sorted.gone);
+        Set<String> rewritten = changes.rewritten();
+        all.removeIf(rename -> isAmong(rename.to(), rewritten));
+        List<Rename> renames = all;
         if (remote.target().kind() == Target.Kind.LOCAL) {
             // What is excluded in a directory stays where it is, and it is not known what that is there.
             boolean trees = remote.mirror().excludes().patterns().isEmpty();
             renames = Renames.rename(Path.of(remote.target().text()), trees, changes.moves(), renames);
         }
+        // What the remote renamed has the content that it had.
+        List<Rename> toLink = renames;
+        all.stream().filter(rename -> !toLink.contains(rename)).forEach(rename -> sorted.known(rename, rewritten));
         renames = inPlace(remote, batch, renames);
         Set<String> gone = new TreeSet<>();
         renames.stream().filter(Rename::links).forEach(rename -> gone.add(rename.gone()));
@@ -393,10 +449,14 @@ public final class RsyncCalls {
             tell(remote, "from " + rename.before(), List.of(rename.to()));
             if (rename.isFile()) {
                 calls.add(renamed(remote, rename, List.of(rename.file())));
-                sorted.present.remove(rename.to());
-            } else if (addRenamedTree(calls, remote, rename, sorted)
+                // Listed all the same, but for that call saying that it has brought it: what has that name there may
+                // look
+                // like it.
+                sorted.renamed++;
+            } else if (addRenamedTree(calls, remote, rename, sorted, rewritten)
                     && batch.made().contains(rename.to() + "/")) {
-                sorted.deep.remove(rename.to());
+                sorted.known(rename, rewritten);
+                sorted.deepByTime.remove(rename.to());
             }
         }
         addRules(calls, remote, List.copyOf(gone), Set.of());
@@ -404,17 +464,31 @@ public final class RsyncCalls {
     }
 
     /** What lies below the new name, but for what is being written; returns whether that is all. */
-    private boolean addRenamedTree(List<Call> calls, Remote remote, Rename rename, Sorted sorted) {
+    private boolean addRenamedTree(
+            List<Call> calls, Remote remote, Rename rename, Sorted sorted, Set<String> rewritten) {
         Walk walk = new Walk(sorted.root, sorted.excludes, List.of(rename.to()), Long.MAX_VALUE);
         for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
             List<String> paths = new ArrayList<>();
             walk.go(maxPaths, paths);
             // Listed, it would bring along all that is directly in it; so it comes as what is above these.
             paths.remove(rename.to());
+            paths.removeIf(path -> isAmong(path, rewritten));
             paths.replaceAll(path -> path.substring(rename.to().length() + 1));
             calls.add(renamed(remote, rename, paths));
         }
         return walk.isDone();
+    }
+
+    private static boolean isAmong(String path, Set<String> trees) {
+        if (trees.isEmpty()) {
+            return false;
+        }
+        for (int end = path.length(); end > 0; end = path.lastIndexOf('/', end - 1)) {
+            if (trees.contains(path.substring(0, end))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static Call renamed(Remote remote, Rename rename, List<String> paths) {
@@ -423,7 +497,7 @@ public final class RsyncCalls {
             options.add("--link-dest=" + rename.from(remote.target().path()));
         }
         if (rename.isFile()) {
-            options.addAll(List.of("--fuzzy", "--fuzzy", "--no-whole-file"));
+            options.addAll(List.of("--fuzzy", "--fuzzy", "--no-whole-file", Difference.FORMAT));
         }
         byte[] list = input(paths, Set.of());
         return below(remote, rename.directory(), options, () -> new ByteArrayInputStream(list));
@@ -446,7 +520,7 @@ public final class RsyncCalls {
         add(calls, remote, directories, "--no-r", "--ignore-missing-args", "-ii", Difference.FORMAT);
         for (Call call : calls) {
             String told = rsyncProcess.run(command, call);
-            account(told, batch, "");
+            account(told, batch, "", false);
             told.lines()
                     .map(Difference::parse)
                     .filter(entry -> entry != null && entry.directory() && !entry.deleted())
@@ -458,9 +532,6 @@ public final class RsyncCalls {
     }
 
     private void addDeep(List<Call> calls, Remote remote, Sorted sorted, ChangeSet changes) {
-        if (sorted.deep.isEmpty()) {
-            return;
-        }
         List<String> options = new ArrayList<>(List.of("-r", "--ignore-missing-args"));
         if (remote.delete()) {
             options.add("--delete");
@@ -468,11 +539,13 @@ public final class RsyncCalls {
         if (changes.isEverything()) {
             fullSyncExcludes.forEach(pattern -> options.add("--exclude=" + pattern));
         }
+        add(calls, remote, sorted.deepByTime, options.toArray(String[]::new));
+        options.add(COMPARED);
         add(calls, remote, sorted.deep, options.toArray(String[]::new));
     }
 
     private void addRoot(List<Call> calls, Remote remote, Sorted sorted, boolean done) {
-        if (sorted.rootChanged && !done && sorted.present.isEmpty()) {
+        if (sorted.rootChanged && !done) {
             add(calls, remote, List.of(""), "--no-r", "--dirs", "--exclude=/*");
         }
     }
@@ -498,7 +571,8 @@ public final class RsyncCalls {
                 } else if (path.isEmpty()) {
                     sorted.rootChanged = true;
                 } else if (!excluded && !(sendsAtClose && Walk.isBeingWritten(sorted.root + "/" + path))) {
-                    sorted.present.add(path);
+                    // Of what differs in attributes alone the content was looked at already, where it had to be.
+                    (difference.itemized().startsWith(".") ? sorted.heavy : sorted.present).add(path);
                 }
             });
         }
@@ -514,8 +588,11 @@ public final class RsyncCalls {
             }
         }
         addRules(calls, remote, topmost, inTheWay);
-        add(calls, remote, sorted.present, "--no-r", "--ignore-missing-args");
-        addRoot(calls, remote, sorted, !topmost.isEmpty());
+        sorted.heavy.removeAll(sorted.present);
+        sorted.gone.clear();
+        sorted.deep.clear();
+        sorted.deepByTime.clear();
+        calls.addAll(callsFor(remote, sorted, changes, Set.of()));
         return calls;
     }
 
@@ -527,7 +604,7 @@ public final class RsyncCalls {
         Sorted sorted = sorted(remote, changes);
         return remote.mirror().excludes().hasRegexes()
                 ? questions(remote, sorted, changes)
-                : callsFor(remote, sorted, changes);
+                : callsFor(remote, sorted, changes, Set.of());
     }
 
     private List<Call> questions(Remote remote, Sorted sorted, ChangeSet changes) {
@@ -724,28 +801,70 @@ public final class RsyncCalls {
     private static final class Sorted {
         final String root;
         final Excludes excludes;
+        final ChangeSet changes;
+        /** What was written, its content to be compared. */
         final Set<String> present = new LinkedHashSet<>();
+        /** Of what attributes alone may differ, or is nothing with a content: what may be read, and what may not. */
+        final Set<String> light = new LinkedHashSet<>();
+
+        final Set<String> heavy = new LinkedHashSet<>();
         final List<String> gone = new ArrayList<>();
+        /** Whole directories whose files were written. */
         final List<String> deep = new ArrayList<>();
+        /** Whole directories that go by size and time. */
+        final List<String> deepByTime = new ArrayList<>();
         /** What is listed after those that are present, as it is come upon; or null. */
         Walk walk;
 
+        boolean comparesWalk;
         boolean rootChanged;
-        /** Whether one of the files that are present is. */
+        /** Whether one of the files that are listed is. */
         boolean large;
+        /** How many of those that are present other calls may have brought by then. */
+        int renamed;
 
-        Sorted(String root, Excludes excludes) {
+        Sorted(String root, Excludes excludes, ChangeSet changes) {
             this.root = root;
             this.excludes = excludes;
+            this.changes = changes;
+        }
+
+        /** What is there by this rename is what it was at the remote, but for what was written since. */
+        void known(Rename rename, Set<String> rewritten) {
+            if (rename.isFile()) {
+                if (present.remove(rename.to())) {
+                    heavy.add(rename.to());
+                }
+            } else if (deep.remove(rename.to())) {
+                deepByTime.add(rename.to());
+                rewritten.stream()
+                        .filter(path -> path.startsWith(rename.to() + "/"))
+                        .forEach(this::addWritten);
+            }
+        }
+
+        private void addWritten(String path) {
+            Stat stat = Entries.lstat(root + "/" + path);
+            if (stat != null && !excludes.covers(path, stat.isDirectory())) {
+                if (stat.isDirectory()) {
+                    deep.add(path);
+                } else {
+                    present.add(path);
+                }
+            }
         }
 
         boolean sort(String path, boolean dirty, boolean isDeep) {
             if (path.isEmpty()) {
                 rootChanged = dirty;
                 if (isDeep) {
-                    deep.add("");
+                    deepByTime.add("");
                 }
-                return !isDeep;
+                return true;
+            }
+            if (changes.isEverything() && !changes.isWritten(path)) {
+                // It comes with the whole.
+                return true;
             }
             Stat stat = Entries.lstat(root + "/" + path);
             boolean directory = stat != null && stat.isDirectory();
@@ -762,13 +881,15 @@ public final class RsyncCalls {
                         gone.add(path);
                     }
                 } else {
-                    present.add(path);
+                    boolean read = stat.isRegular() && (!dirty || changes.isWritten(path));
+                    Set<String> list = read ? present : stat.isRegular() && stat.size() >= LIGHT_BYTES ? heavy : light;
+                    list.add(path);
                     large |= stat.size() > LARGE_BYTES;
                 }
                 return false;
             }
             if (dirty) {
-                present.add(path);
+                light.add(path);
             }
             return true;
         }
@@ -801,20 +922,26 @@ public final class RsyncCalls {
         Remote remote = mirrors.remote(exchange.getMessage().getHeader("remote", String.class));
         Path source = remote.mirror().source();
         Path at = Path.of(result.getCommand().getWorkingDir());
-        account(statistics, batch, at.equals(source) ? "" : ByteString.of(source.relativize(at) + "/"));
+        boolean ofOneFile = result.getCommand().getArgs().contains("--fuzzy");
+        account(statistics, batch, at.equals(source) ? "" : ByteString.of(source.relativize(at) + "/"), ofOneFile);
         if (result.getCommand().getArgs().stream().anyMatch(argument -> argument.startsWith("--link-dest="))) {
             remote.linked(true);
         }
     }
 
-    /** @param above where rsync worked, below the source, ending in a slash; empty in the source */
-    private static void account(String told, Batch batch, String above) {
+    /**
+     * @param above where rsync worked, below the source, ending in a slash; empty in the source
+     * @param files whether files too are noted as made
+     */
+    private static void account(String told, Batch batch, String above, boolean files) {
         told.lines().forEach(line -> {
             if (line.startsWith(SENT)) {
                 batch.sent(Long.parseLong(
                         line.substring(SENT.length()).replace(",", "").strip()));
             } else if (line.startsWith(Difference.MADE)) {
                 batch.made().add(above + Difference.parse(line).path() + "/");
+            } else if (files && line.length() > 1 && line.charAt(1) == 'f' && line.charAt(0) != '.') {
+                batch.made().add(above + Difference.parse(line).path());
             }
         });
     }

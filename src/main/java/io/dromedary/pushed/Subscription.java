@@ -180,7 +180,7 @@ public final class Subscription implements CamelContextAware {
             if (dirty) {
                 owes.byPath.merge(path, new Debt(deep, now), (old, one) -> new Debt(old.deep || one.deep, one.since));
             }
-            return true;
+            return !deep;
         });
         if (owes.byPath.size() > MAX_OWED) {
             owes.byPath = new LinkedHashMap<>();
@@ -276,7 +276,7 @@ public final class Subscription implements CamelContextAware {
                 if (dirty) {
                     current.add(new Change(path, deep));
                 }
-                return true;
+                return !deep;
             });
             waiting = new ChangeSet();
         }
@@ -461,7 +461,7 @@ public final class Subscription implements CamelContextAware {
             if (dirty) {
                 all.add(new Change(path, deep));
             }
-            return true;
+            return !deep;
         });
         return text(all);
     }

@@ -26,9 +26,18 @@ final class Burst {
     private final Source source;
     private final Set<Switch> switches;
 
-    private Map<String, Boolean> dirty = new HashMap<>();
+    /** What of a path is dirty; each says all that those before it say. */
+    private enum Extent {
+        ATTRIBUTES,
+        CONTENT,
+        TREE
+    }
+
+    private Map<String, Extent> dirty = new HashMap<>();
     /** What has another name now, by that name: the name before the first of these events. */
     private Map<String, String> moves = new HashMap<>();
+    /** What was written below the new name of a move, or had been below the old one. */
+    private Set<String> rewritten = new HashSet<>();
 
     private boolean onlyWritten = true;
     /** Names that were created or modified without a close-write up to now. */
@@ -60,14 +69,33 @@ final class Burst {
     void mark(Switch cause, String path, boolean deep) {
         if (switches.contains(cause)) {
             boolean before = onlyWritten;
-            mark(path, deep);
+            mark(path, deep ? Extent.TREE : cause == Switch.ATTRIB ? Extent.ATTRIBUTES : Extent.CONTENT);
             onlyWritten = before && cause == Switch.CLOSE_WRITE;
         }
     }
 
     void mark(String path, boolean deep) {
+        mark(path, deep ? Extent.TREE : Extent.CONTENT);
+    }
+
+    private void mark(String path, Extent extent) {
         onlyWritten = false;
-        dirty.merge(path, deep, Boolean::logicalOr);
+        dirty.merge(path, extent, (one, other) -> one.compareTo(other) > 0 ? one : other);
+        if (extent != Extent.ATTRIBUTES) {
+            rewrote(path);
+        }
+    }
+
+    private void rewrote(String path) {
+        if (moves.isEmpty()) {
+            return;
+        }
+        for (int end = path.length(); end > 0; end = path.lastIndexOf('/', end - 1)) {
+            if (moves.containsKey(path.substring(0, end))) {
+                rewritten.add(path);
+                return;
+            }
+        }
     }
 
     /** What that path was called before these events; null if they leave unclear what was there. */
@@ -81,16 +109,41 @@ final class Burst {
 
     private boolean isBelowDeep(String path) {
         for (int slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
-            if (dirty.getOrDefault(path.substring(0, slash), false)) {
+            if (dirty.get(path.substring(0, slash)) == Extent.TREE) {
                 return true;
             }
         }
-        return dirty.getOrDefault("", false);
+        return dirty.get("") == Extent.TREE;
     }
 
-    /** What had that name before these events has this one now. */
-    void moved(String before, String path) {
+    /** What was written below that directory, the rest of each path: with that its name before tells nothing. */
+    List<String> writtenBelow(String directory) {
+        String prefix = directory + '/';
+        List<String> below = new ArrayList<>();
+        dirty.forEach((path, extent) -> {
+            if (extent != Extent.ATTRIBUTES && path.startsWith(prefix)) {
+                below.add(path.substring(prefix.length()));
+            }
+        });
+        for (Set<String> more : List.of(rewritten, unsettled, held.keySet())) {
+            for (String path : more) {
+                if (path.startsWith(prefix)) {
+                    below.add(path.substring(prefix.length()));
+                }
+            }
+        }
+        return below;
+    }
+
+    /**
+     * What had that name before these events has this one now.
+     *
+     * @param written what {@link #writtenBelow} said of the name that it had just before
+     */
+    void moved(String before, String path, List<String> written) {
         moves.put(path, before);
+        rewritten.removeIf(other -> other.equals(path) || other.startsWith(path + '/'));
+        written.forEach(below -> rewritten.add(path + '/' + below));
     }
 
     /** A close-write will follow, but not for links, special files, and files that get their name by linking. */
@@ -143,7 +196,7 @@ final class Burst {
 
     /** A directory that is watched from now on: what happened in it before is not known. */
     void directoryAppeared(String path) {
-        boolean isCovered = dirty.getOrDefault("", false)
+        boolean isCovered = dirty.get("") == Extent.TREE
                 || announced != null && (path.equals(announced) || path.startsWith(announced + '/'));
         if (!isCovered && (switches.contains(Switch.CREATE_FOLDER) || switches.contains(Switch.MOVE_TO))) {
             mark(path, true);
@@ -196,6 +249,7 @@ final class Burst {
         for (String path : unsettled) {
             if (isBelowDeep(path)) {
                 // Whoever goes through that directory finds it, and its close is a change of its own.
+                rewrote(path);
                 continue;
             }
             State state = state(path);
@@ -239,11 +293,19 @@ final class Burst {
 
     ChangeSet take() {
         ChangeSet changes = new ChangeSet();
-        dirty.forEach(changes::add);
+        dirty.forEach((path, extent) -> {
+            if (extent == Extent.ATTRIBUTES) {
+                changes.addAttributes(path);
+            } else {
+                changes.add(path, extent == Extent.TREE);
+            }
+        });
         moves.forEach((path, before) -> changes.moved(before, path));
+        rewritten.forEach(changes::rewrote);
         // a large burst must not leave a large table behind
         dirty = new HashMap<>();
         moves = new HashMap<>();
+        rewritten = new HashSet<>();
         onlyWritten = true;
         return changes;
     }
@@ -252,6 +314,7 @@ final class Burst {
     void clear() {
         dirty.clear();
         moves.clear();
+        rewritten.clear();
         unsettled.clear();
         held.clear();
     }

@@ -5,6 +5,7 @@ import io.dromedary.change.Excludes;
 import io.dromedary.posix.LibC;
 import io.dromedary.posix.PosixException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -58,6 +59,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private int moved;
 
     private String movedFrom;
+    private List<String> writtenThere = List.of();
     /** By {@link System#nanoTime}; at first long ago. */
     private long lastSent = System.nanoTime() - TimeUnit.DAYS.toNanos(1);
 
@@ -352,6 +354,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         if (event.is(InotifyEvent.MOVED_FROM)) {
             moved = event.cookie();
             movedFrom = burst.nameBefore(path);
+            writtenThere = movedFrom != null && event.is(InotifyEvent.ISDIR) ? burst.writtenBelow(path) : List.of();
         }
         if (event.is(InotifyEvent.ISDIR)) {
             handleDirectory(event, node, path);
@@ -366,7 +369,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         // Last, since what the name meant before is over with the mark.
         if (event.is(InotifyEvent.MOVED_TO) && event.cookie() == moved && movedFrom != null) {
-            burst.moved(movedFrom, path);
+            burst.moved(movedFrom, path, writtenThere);
         }
     }
 

@@ -31,6 +31,7 @@ class ChangeSetTest {
         final Map<String, Boolean> changes = new TreeMap<>();
         final int maxBelowOne;
         final int maxChanges;
+        boolean full;
 
         Model(int maxBelowOne, int maxChanges) {
             this.maxBelowOne = maxBelowOne;
@@ -44,26 +45,47 @@ class ChangeSetTest {
 
         void merge(Model other) {
             other.changes.forEach(this::mark);
+            if (other.full) {
+                collapse();
+            }
             bound();
         }
 
         private void mark(String path, boolean deep) {
-            if (covered(path)) {
+            if (full || swallowed(path)) {
                 return;
             }
-            if (deep) {
+            if (deep && !path.isEmpty()) {
                 changes.keySet().removeIf(other -> isBelow(other, path));
             }
             changes.merge(path, deep, Boolean::logicalOr);
             if (!path.isEmpty() && dirtyIn(parent(path)) > maxBelowOne) {
-                mark(parent(path), true);
+                if (parent(path).isEmpty()) {
+                    collapse();
+                } else {
+                    mark(parent(path), true);
+                }
             }
         }
 
         private void bound() {
             if (changes.size() > maxChanges) {
-                mark("", true);
+                collapse();
             }
+        }
+
+        private void collapse() {
+            changes.clear();
+            changes.put("", true);
+            full = true;
+        }
+
+        /** By what is deep at or above the path; the root swallows nothing but what is too much. */
+        private boolean swallowed(String path) {
+            return changes.entrySet().stream()
+                    .anyMatch(e -> e.getValue()
+                            && !e.getKey().isEmpty()
+                            && (e.getKey().equals(path) || isBelow(path, e.getKey())));
         }
 
         private long dirtyIn(String directory) {
@@ -353,10 +375,96 @@ class ChangeSetTest {
             without.merge(rename);
         }
         assertThat(content(with)).isEqualTo(content(without));
-        assertThat(with.key()).isEqualTo(without.key());
+        // The key of a large set is like no other.
+        assertThat(with.key().startsWith("#") || with.key().equals(without.key()))
+                .isTrue();
         assertThat(without.moves()).isEmpty();
         with.add("", true);
         assertThat(with.moves()).isEmpty();
+        assertThat(with.rewritten()).isEmpty();
+    }
+
+    /** Of each path below a deep one, and of each that is told, the last word is the strongest that was said. */
+    @Property
+    void whatWasWrittenStaysSoHoweverItIsMerged(
+            @ForAll("changes") List<Change> written,
+            @ForAll("changes") List<Change> attributes,
+            @ForAll @IntRange(min = 1, max = 6) int bound,
+            @ForAll Random random) {
+        List<Runnable> steps = new ArrayList<>();
+        ChangeSet set = new ChangeSet(bound, FAR);
+        ChangeSet other = new ChangeSet(bound, FAR);
+        written.forEach(
+                change -> steps.add(() -> (random.nextBoolean() ? set : other).add(change.path(), change.deep())));
+        attributes.forEach(
+                change -> steps.add(() -> (random.nextBoolean() ? set : other).addAttributes(change.path())));
+        Collections.shuffle(steps, random);
+        steps.forEach(Runnable::run);
+        set.merge(other);
+        Map<String, Boolean> content = content(set);
+        boolean told = content.keySet().stream().anyMatch(path -> !path.isEmpty());
+        for (Change change : written) {
+            // A full sync keeps what was written beside it, unless that is more than is told of the root.
+            if (!change.path().isEmpty() && told) {
+                assertThat(set.isWritten(change.path()))
+                        .as("%s of %s", change, content)
+                        .isTrue();
+            }
+        }
+        for (String path : content.keySet()) {
+            boolean none = written.stream().noneMatch(change -> change.path().equals(path));
+            if (none && !content.get(path)) {
+                assertThat(set.isWritten(path)).as(path).isFalse();
+            }
+        }
+    }
+
+    @Test
+    void aFullSyncKeepsWhatWasWrittenBesideIt() {
+        ChangeSet set = ChangeSet.ofEverything();
+        set.add("d/f", false);
+        set.addAttributes("d/g");
+        ChangeSet later = new ChangeSet();
+        later.add("h", false);
+        later.merge(set);
+        assertThat(later.isEverything()).isTrue();
+        assertThat(content(later)).containsKeys("", "d/f", "h");
+        assertThat(later.isWritten("d/f")).isTrue();
+        assertThat(later.isWritten("h")).isTrue();
+        assertThat(later.isWritten("d/g")).isFalse();
+        assertThat(later.isWritten("")).isFalse();
+        later.addAttributes("h");
+        assertThat(later.isWritten("h")).isTrue();
+    }
+
+    /** What a link to the old name's file must not stand for. */
+    @Test
+    void whatIsWrittenBeforeOrAfterARenameIsKnownToBeOther() {
+        ChangeSet set = new ChangeSet();
+        set.add("a/written before", false);
+        set.addAttributes("a/touched before");
+        set.merge(rename(new Change("a", true), new Change("b", true)));
+        ChangeSet after = new ChangeSet();
+        after.add("b/d/written after", false);
+        after.addAttributes("b/touched after");
+        set.merge(after);
+        assertThat(set.moves()).containsEntry("b", "a");
+        assertThat(set.rewritten()).containsExactlyInAnyOrder("b/written before", "b/d/written after");
+        set.merge(rename(new Change("b", true), new Change("c", true)));
+        assertThat(set.moves()).containsEntry("c", "a");
+        assertThat(set.rewritten()).contains("c/written before", "c/d/written after");
+    }
+
+    @Test
+    void withTooMuchWrittenNoRenameIsRemembered() {
+        ChangeSet set = rename(new Change("a", true), new Change("b", true));
+        for (int i = 0; i <= ChangeSet.MAX_REWRITTEN; i++) {
+            ChangeSet one = new ChangeSet();
+            one.add("b/" + i, false);
+            set.merge(one);
+        }
+        assertThat(set.moves()).isEmpty();
+        assertThat(set.rewritten()).isEmpty();
     }
 
     /** What is changed first and renamed then may be anything at the remote; however the sets are grouped. */

@@ -12,13 +12,18 @@ import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.SshDaemon;
 import io.dromedary.testbed.Trees;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
+import org.apache.camel.CamelContext;
 import org.apache.camel.ExchangePropertyKey;
+import org.apache.camel.component.exec.ExecCommand;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.camel.support.DefaultExchange;
 import org.junit.jupiter.api.AfterAll;
@@ -43,6 +48,7 @@ class RenamesIT {
         SSH
     }
 
+    private static final CamelContext CAMEL = new DefaultCamelContext();
     private static final int FILES = 4;
     private static final int SIZE = 1 << 20;
 
@@ -170,7 +176,7 @@ class RenamesIT {
     }
 
     private List<RsyncCalls.Call> calls(Batch pushed, RsyncException lastTry) {
-        DefaultExchange exchange = new DefaultExchange(new DefaultCamelContext());
+        DefaultExchange exchange = new DefaultExchange(CAMEL);
         exchange.getMessage().setBody(pushed);
         exchange.setProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, lastTry);
         List<RsyncCalls.Call> calls = new ArrayList<>();
@@ -178,14 +184,25 @@ class RenamesIT {
         return calls;
     }
 
-    private static long run(RsyncCalls.Call call) {
-        try (RsyncProcess rsync = new RsyncProcess()) {
-            String sent = "Total bytes sent: ";
-            return rsync.run("rsync", call)
-                    .lines()
-                    .filter(line -> line.startsWith(sent))
-                    .mapToLong(line -> Long.parseLong(line.substring(sent.length())))
-                    .sum();
+    /** Runs it as the route does, what it tells is accounted for; returns the bytes sent. */
+    private long run(RsyncCalls.Call call) {
+        try (InputStream list = call.input();
+                RsyncProcess rsync = new RsyncProcess()) {
+            if (list == null) {
+                return 0;
+            }
+            ExecCommand command =
+                    new ExecCommand("rsync", call.arguments(), call.directory(), 0L, Set.of(), list, null, false, null);
+            DefaultExchange exchange = new DefaultExchange(CAMEL);
+            Batch told = new Batch();
+            exchange.setProperty("batch", told);
+            exchange.getMessage().setHeader("remote", "copy");
+            exchange.getMessage().setBody(rsync.execute(command));
+            rsyncCalls.account(exchange);
+            batch.made().addAll(told.made());
+            return told.bytesSent();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -409,9 +426,9 @@ class RenamesIT {
         for (int done = 1; done <= 2; done++) {
             shell(source, "mv a z");
             List<RsyncCalls.Call> calls = calls(renames("a", "z"));
-            assertThat(calls).hasSize(2);
+            assertThat(calls).hasSizeGreaterThanOrEqualTo(2);
             failQueue.journal("copy", batch, batch.changes());
-            calls.subList(0, done).forEach(RenamesIT::run);
+            calls.subList(0, done).forEach(this::run);
             shell(source, "cp -a z a; chmod -R go-rwx a");
             mirror("*.none", "-a");
             FailQueue.Redelivery again = failQueue.due().get(0);
@@ -422,6 +439,48 @@ class RenamesIT {
             shell(source, "rm -r a; mv z a");
             push(ChangeSet.ofEverything());
         }
+    }
+
+    /** Of the same size and time as before: what the remote has under the old name would pass for it. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "written, then renamed          | rewrite a/f1; mv a z             | a/f1 | a z  |",
+                "renamed, then written          | mv a z; rewrite z/f1             |      | a z  | z/f1",
+                "far down, renamed twice        | mv a y; rewrite y/sub/f; mv y z  | a y y/sub/f | y z |",
+                "a file, written, then renamed  | rewrite large; mv large z        | large | large z |",
+                "a file, renamed, then written  | mv large z; rewrite z            |      | large z | z",
+                "over one that looks like it    | rewrite b/f1; cp -p b/f1 a/f1; rewrite a/f1; mv a/f1 b/f1 | | a/f1 b/f1 |",
+            })
+    void nothingStaleIsLinked(String what, String change, String before, String renames, String after)
+            throws IOException {
+        shell(
+                source,
+                "rewrite() { touch -r $1 ../time; LC_ALL=C tr a b <$1 >../content; cat ../content >$1; touch -r ../time"
+                        + " $1; }; " + change);
+        ChangeSet changes = new ChangeSet();
+        String[] first = before == null ? new String[0] : before.split(" ");
+        for (int i = 0; i < first.length; ) {
+            if (Files.isDirectory(target.resolve(first[i])) && i + 1 < first.length) {
+                changes.merge(renames(first[i], first[i + 1]));
+                i += 2;
+            } else {
+                changes.merge(entry(first[i++]));
+            }
+        }
+        changes.merge(renames(renames.strip().split(" ")));
+        if (after != null) {
+            changes.merge(entry(after));
+        }
+        push(changes);
+        assertEqual();
+    }
+
+    private static ChangeSet entry(String path) {
+        ChangeSet one = new ChangeSet();
+        one.add(path, false);
+        return one;
     }
 
     @Test

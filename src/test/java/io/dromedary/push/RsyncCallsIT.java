@@ -1127,12 +1127,72 @@ class RsyncCallsIT {
         pushEverything();
         remove("gone");
         write("d/new", "text");
-        Runnable push = () -> pushEntries("gone", "d", "d/new", "d/never");
-        push.run();
+        pushEntries("gone", "d", "d/new", "d/never");
         assertSame();
         Map<String, Object> file = identity(target.resolve("d/new"));
-        push.run();
+        ChangeSet again = new ChangeSet();
+        List.of("gone", "d", "d/new", "d/never").forEach(again::addAttributes);
+        push(again);
         assertSame();
         assertThat(identity(target.resolve("d/new"))).isEqualTo(file);
+        pushEverything();
+        assertThat(identity(target.resolve("d/new"))).isEqualTo(file);
+    }
+
+    /** As build tools with fixed times do it, and touch -r. */
+    private void rewrite(String path, String text) throws IOException {
+        FileTime time = Files.getLastModifiedTime(source.resolve(path));
+        Files.writeString(source.resolve(path), text);
+        Files.setLastModifiedTime(source.resolve(path), time);
+    }
+
+    @Test
+    void whatWasWrittenIsComparedThoughSizeAndTimeAreWhatTheyWere() throws IOException {
+        write("f", "old");
+        write("d/f", "old");
+        write("e/f", "old");
+        write("full", "old");
+        pushEverything();
+        rewrite("f", "new");
+        pushEntries("f");
+        rewrite("d/f", "new");
+        pushTree("d");
+        assertSame();
+        // Beside a full sync, such as a remote is owed that was down.
+        rewrite("e/f", "new");
+        ChangeSet both = ChangeSet.ofEverything();
+        both.add("e/f", false);
+        push(both);
+        assertSame();
+        rewrite("full", "new");
+        push(ChangeSet.ofEverything());
+        assertThat(differences()).as("a full sync goes by size and time").containsExactly("full: content differs");
+    }
+
+    @Test
+    void aLargeFileIsNotReadForItsMode() throws IOException {
+        Files.write(source.resolve("large"), new byte[2 << 20]);
+        write("small", "x");
+        write("written", "old");
+        pushEverything();
+        Map<String, Object> before = identity(target.resolve("large"));
+        mode("large", "rw-------");
+        mode("small", "rw-------");
+        rewrite("written", "new");
+        ChangeSet changes = new ChangeSet();
+        changes.addAttributes("large");
+        changes.addAttributes("small");
+        changes.add("written", false);
+        List<RsyncCalls.Call> calls = push(changes);
+        assertSame();
+        assertThat(identity(target.resolve("large")).get("ino")).isEqualTo(before.get("ino"));
+        assertThat(calls).as("one for the large one").hasSize(2);
+        mode("small", "rw-r-----");
+        rewrite("written", "old");
+        ChangeSet small = new ChangeSet();
+        small.addAttributes("small");
+        small.add("written", false);
+        assertThat(push(small)).as("one for both").hasSize(1);
+        assertSame();
     }
 }
