@@ -200,6 +200,23 @@ public final class Remote {
         return timeout > 0 && target.kind() == Target.Kind.DAEMON;
     }
 
+    /** The port it is set to, of its daemon; 0: its target's, or rsync's own default. */
+    public int port() {
+        return port;
+    }
+
+    /** The ssh command it is set to. */
+    public String ssh() {
+        return ssh;
+    }
+
+    /** The port that an ssh command names, else 22. */
+    public static String sshPort(String ssh) {
+        Matcher port =
+                Pattern.compile("\\s(?:-p\\s*|-o\\s*['\"]?Port[=\\s]+)(\\d+)").matcher(ssh);
+        return port.find() ? port.group(1) : "22";
+    }
+
     public boolean delete() {
         return delete;
     }

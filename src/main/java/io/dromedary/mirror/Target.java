@@ -108,6 +108,28 @@ public record Target(Kind kind, String text) {
         return kind != Kind.LOCAL && user.matches() ? user.group(1) : "";
     }
 
+    /** The host, in small letters and without the brackets of an address; "" for a local directory. */
+    public String host() {
+        Matcher host = Pattern.compile("(?:rsync://)?(?:[^@:/]+@)?(?:\\[([^\\]]+)\\]|([^:/]+)).*", Pattern.DOTALL)
+                .matcher(text);
+        if (kind == Kind.LOCAL || !host.matches()) {
+            return "";
+        }
+        return (host.group(1) == null ? host.group(2) : host.group(1)).toLowerCase(Locale.ROOT);
+    }
+
+    /** The port it names; 0 if it names none. */
+    public int port() {
+        Matcher port =
+                Pattern.compile("rsync://[^/]*:(\\d{1,5})/.*", Pattern.DOTALL).matcher(text);
+        return port.matches() ? Integer.parseInt(port.group(1)) : 0;
+    }
+
+    /** What it names at its host: {@code module/path} of a daemon, the path over ssh, which may be relative; or the local path. */
+    public String place() {
+        return kind == Kind.LOCAL ? text : text.replaceFirst("(?s)^(rsync://[^/]*/|" + HOST + "::|" + HOST + ":)", "");
+    }
+
     /** The absolute path there, a daemon's below its module, empty for all there is; null if it is not known. */
     public String path() {
         Matcher parts = PATH.matcher(text);

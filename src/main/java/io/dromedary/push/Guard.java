@@ -5,6 +5,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.posix.OwnerOnly;
 import io.dromedary.push.RsyncCalls.Call;
+import io.dromedary.setup.SetUpCheck;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -36,6 +37,7 @@ public final class Guard {
     private Mirrors mirrors;
     private RsyncCalls rsyncCalls;
     private RsyncProcess rsyncProcess;
+    private SetUpCheck setUp;
     private String command;
     private int maxDelete;
     /** By remote, how many deletions a full sync was stopped for, and how many a person has allowed. */
@@ -57,6 +59,10 @@ public final class Guard {
 
     public void setRsyncProcess(RsyncProcess rsyncProcess) {
         this.rsyncProcess = rsyncProcess;
+    }
+
+    public void setSetUp(SetUpCheck setUp) {
+        this.setUp = setUp;
     }
 
     public void setCommand(String command) {
@@ -85,6 +91,10 @@ public final class Guard {
     public void check(@Header("remote") String remoteId, @Body Batch batch) throws IOException {
         Remote remote = mirrors.remote(remoteId);
         Mirror mirror = remote.mirror();
+        String eatsItself = setUp.problem(remote);
+        if (eatsItself != null) {
+            throw new HaltedException(eatsItself);
+        }
         Path mark = marks.resolve(mirror.id());
         boolean mounted = mirror.isMountPoint();
         String known = read(mark);

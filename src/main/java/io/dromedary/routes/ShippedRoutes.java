@@ -7,10 +7,12 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -66,6 +68,7 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
     private static final Pattern RSYNC_VERSION = Pattern.compile("version v?(\\d+)\\.(\\d+)");
 
     private final ModelCamelContext context;
+    private final Map<String, String> routesOfRemotes = new ConcurrentHashMap<>();
     private boolean loaded;
 
     private ShippedRoutes(ModelCamelContext context) {
@@ -94,6 +97,9 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
                 try {
                     load();
                     checkParameters(route, endpoint, ours.group(1), ours.group(2));
+                    if (ours.group(1).equals("rsync") && ours.group(2) != null) {
+                        checkName(route, ours.group(2));
+                    }
                     if (ours.group(1).equals("pushed") && hasCamelsErrorHandler(route)) {
                         route.setErrorHandlerFactory(quiet());
                     }
@@ -102,6 +108,32 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
                 }
             }
         });
+    }
+
+    @Override
+    public void onRemoveRouteDefinition(RouteDefinition route) {
+        // Null where Camel takes away a route that it has no definition of.
+        if (route != null) {
+            routesOfRemotes.values().removeIf(id -> id.equals(route.getId()));
+        }
+    }
+
+    /**
+     * Refuses one remote in two routes. Of two that are alike in all, as after copy and paste, Camel makes one, and that
+     * would get the changes of both trees.
+     */
+    private void checkName(RouteDefinition route, String query) throws Exception {
+        String name = String.valueOf(URISupport.parseQuery(query).get("remote"));
+        try {
+            name = context.resolvePropertyPlaceholders(name);
+        } catch (IllegalArgumentException parameterOfAKamelet) {
+            return;
+        }
+        String other = routesOfRemotes.putIfAbsent(name, route.getId());
+        if (other != null && !other.equals(route.getId())) {
+            throw new IllegalArgumentException("remote " + name + ": it is in route " + other + " and in route "
+                    + route.getId() + "; each remote needs its own name");
+        }
     }
 
     private static boolean hasCamelsErrorHandler(RouteDefinition route) {

@@ -1,0 +1,239 @@
+package io.dromedary.setup;
+
+import io.dromedary.change.Excludes;
+import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Remote;
+import io.dromedary.mirror.Target;
+import io.dromedary.posix.MountInfo;
+import io.dromedary.setup.Tree.Overlap;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+
+/**
+ * All mirrors of one process together, and whether they can work side by side: none may feed on itself, also by way of
+ * others, and no two may delete each other's files. Chains are fine: the target of one may be the source of the next. So
+ * is whatever a mirror excludes.
+ */
+public final class SetUp {
+    /**
+     * One mirror.
+     *
+     * @param id its name, of its route
+     * @param source the directory that is mirrored
+     * @param excludes what it leaves out
+     * @param copies where to
+     */
+    public record Mirrored(String id, Path source, Excludes excludes, List<Copy> copies) {}
+
+    /**
+     * One remote of a mirror.
+     *
+     * @param remote its name
+     * @param target where the copy lies
+     * @param port the daemon's, where the target names none; 0: rsync's own default
+     * @param ssh the ssh command
+     * @param delete whether deletions are mirrored
+     * @param here the directory of this machine that the target is; null: of another machine, or not known
+     */
+    public record Copy(String remote, Target target, int port, String ssh, boolean delete, Path here) {
+        String text() {
+            String local = here == null || target.kind() == Target.Kind.LOCAL ? "" : " (" + here + " of this machine)";
+            return target + local;
+        }
+    }
+
+    private record Placed(Mirrored mirror, Copy copy, Tree tree, Address address) {}
+
+    private final List<Mirrored> mirrors;
+    private final MountInfo mounts;
+    private final Map<String, Tree> sources = new HashMap<>();
+    private final List<Placed> copies = new ArrayList<>();
+
+    public SetUp(List<Mirrored> mirrors, MountInfo mounts) {
+        this.mirrors = mirrors;
+        this.mounts = mounts;
+        for (Mirrored mirror : mirrors) {
+            sources.put(mirror.id(), new Tree(mirror.source(), mounts));
+            for (Copy copy : mirror.copies()) {
+                Tree tree = copy.here() == null ? null : new Tree(copy.here(), mounts);
+                copies.add(new Placed(mirror, copy, tree, tree == null ? Address.of(copy) : null));
+            }
+        }
+    }
+
+    /** What the Kamelets have told; {@code here} finds the directory of this machine that a remote's target is. */
+    static SetUp of(Mirrors mirrors, Function<Remote, Path> here) {
+        List<Mirrored> all = mirrors.mirrors().stream()
+                .map(mirror -> new Mirrored(
+                        mirror.id(),
+                        mirror.source(),
+                        mirror.excludes(),
+                        mirrors.remotesOf(mirror.id()).stream()
+                                .map(remote -> new Copy(
+                                        remote.id(),
+                                        remote.target(),
+                                        remote.port(),
+                                        remote.ssh(),
+                                        remote.delete(),
+                                        here.apply(remote)))
+                                .toList()))
+                .toList();
+        return new SetUp(all, MountInfo.now());
+    }
+
+    /** What is wrong, in one line that names both paths; null: nothing that is known. */
+    public String problem() {
+        for (Placed placed : copies) {
+            String problem = ownSource(placed);
+            if (problem != null) {
+                return problem;
+            }
+        }
+        for (int i = 0; i < copies.size(); i++) {
+            for (Placed other : copies.subList(i + 1, copies.size())) {
+                String problem = together(copies.get(i), other);
+                if (problem != null) {
+                    return problem;
+                }
+            }
+        }
+        return circle();
+    }
+
+    private String ownSource(Placed placed) {
+        String feeds = feeds(placed, placed.mirror);
+        if (feeds == null) {
+            return null;
+        }
+        String text = "remote " + placed.copy.remote() + ": target " + placed.copy.text() + " " + feeds + " source "
+                + placed.mirror.source();
+        return text
+                + switch (feeds) {
+                    case CONTAINS -> ": the first full sync would delete the source; name another directory";
+                    case LIES_IN ->
+                        ": it would be mirrored into itself for ever; name another directory, or exclude that one ("
+                                + "dromedary.exclude)";
+                    default -> "; name another directory";
+                };
+    }
+
+    private static final String IS = "is the";
+    private static final String CONTAINS = "contains the";
+    private static final String LIES_IN = "lies in the";
+
+    /** How the copy is a part of what that mirror reads; null if it is none. */
+    private String feeds(Placed placed, Mirrored mirror) {
+        if (placed.tree == null) {
+            return null;
+        }
+        Tree source = sources.get(mirror.id());
+        for (Overlap overlap : source.overlaps(placed.tree)) {
+            if (!isExcluded(mirror, overlap.here()) && !isExcluded(mirror, overlap.there())) {
+                return overlap.here().isEmpty() && overlap.there().isEmpty() ? IS : LIES_IN;
+            }
+        }
+        for (Overlap overlap : placed.tree.overlaps(source)) {
+            if (!isExcluded(mirror, overlap.there())) {
+                return CONTAINS;
+            }
+        }
+        return null;
+    }
+
+    private static boolean isExcluded(Mirrored mirror, String path) {
+        return !path.isEmpty() && mirror.excludes().covers(path, true);
+    }
+
+    /** Two copies in one place delete each other's files, unless neither ever deletes any. */
+    private static String together(Placed one, Placed other) {
+        if (!one.copy.delete() && !other.copy.delete()) {
+            return null;
+        }
+        if (isIn(one, other)) {
+            return both(one, other);
+        }
+        return isIn(other, one) ? both(other, one) : null;
+    }
+
+    private static String both(Placed outer, Placed inner) {
+        boolean same = isIn(inner, outer);
+        String remotes = "remotes " + outer.copy.remote() + " and " + inner.copy.remote() + ": ";
+        return same
+                ? remotes + "target " + outer.copy.text() + " and target " + inner.copy.text()
+                        + " are one directory; each copy needs its own"
+                : remotes + "target " + inner.copy.text() + " lies in target " + outer.copy.text()
+                        + ", where a full sync would delete it; name another directory, or exclude that one from mirror "
+                        + outer.mirror.id();
+    }
+
+    /** Whether the inner copy lies in the outer one, where that does not leave it out. */
+    private static boolean isIn(Placed outer, Placed inner) {
+        if (outer.tree != null && inner.tree != null) {
+            return outer.tree.overlaps(inner.tree).stream()
+                    .anyMatch(overlap ->
+                            !isExcluded(outer.mirror, overlap.here()) && !isExcluded(inner.mirror, overlap.there()));
+        }
+        if (outer.address == null || inner.address == null) {
+            return false;
+        }
+        String below = outer.address.below(inner.address);
+        return below != null && !isExcluded(outer.mirror, below);
+    }
+
+    /** One mirror's copy is a part of another's source. */
+    private record Feed(Placed by, String how, Mirrored to) {
+        String text() {
+            return "target " + by.copy.text() + " of remote " + by.copy.remote() + " " + how + " source " + to.source()
+                    + " of mirror " + to.id();
+        }
+    }
+
+    /** A mirror that gets back, by way of others, what it has sent. */
+    private String circle() {
+        Map<String, List<Feed>> feeds = new HashMap<>();
+        for (Placed placed : copies) {
+            for (Mirrored mirror : mirrors) {
+                String how = mirror == placed.mirror ? null : feeds(placed, mirror);
+                if (how != null) {
+                    feeds.computeIfAbsent(placed.mirror.id(), id -> new ArrayList<>())
+                            .add(new Feed(placed, how, mirror));
+                }
+            }
+        }
+        return feeds.keySet().stream()
+                .map(start -> circle(start, feeds))
+                .filter(Objects::nonNull)
+                .findFirst()
+                .orElse(null);
+    }
+
+    private static String circle(String start, Map<String, List<Feed>> feeds) {
+        Map<String, Feed> reachedBy = new HashMap<>();
+        Deque<String> reached = new ArrayDeque<>(List.of(start));
+        while (!reached.isEmpty()) {
+            for (Feed feed : feeds.getOrDefault(reached.remove(), List.of())) {
+                if (reachedBy.putIfAbsent(feed.to.id(), feed) == null) {
+                    reached.add(feed.to.id());
+                }
+            }
+        }
+        if (!reachedBy.containsKey(start)) {
+            return null;
+        }
+        Deque<String> way = new ArrayDeque<>();
+        String at = start;
+        do {
+            Feed feed = reachedBy.get(at);
+            way.addFirst(feed.text());
+            at = feed.by.mirror.id();
+        } while (!at.equals(start));
+        return "mirrors feed each other in a circle: " + String.join(", ", way);
+    }
+}
