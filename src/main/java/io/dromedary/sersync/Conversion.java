@@ -3,8 +3,12 @@ package io.dromedary.sersync;
 import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Remote;
 import io.dromedary.mirror.RsyncArgs;
+import io.dromedary.posix.MountInfo;
 import io.dromedary.posix.OwnerOnly;
 import io.dromedary.sersync.ConfXml.Element;
+import io.dromedary.setup.SetUp;
+import io.dromedary.setup.SetUp.Copy;
+import io.dromedary.setup.SetUp.Mirrored;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -491,6 +495,7 @@ public final class Conversion {
         }
         String indent = one ? "        " : "              ";
         Set<String> names = new HashSet<>();
+        List<Copy> copies = new ArrayList<>();
         for (Element remote : remotes) {
             String ip = remote.get("ip");
             String module = remote.get("name");
@@ -512,8 +517,19 @@ public final class Conversion {
                 parameters.put("port", args.port);
             }
             yaml.append(to(indent, "rsync", parameters));
+            copies.add(Copy.asNamed(parameters.get("remote"), parameters.get("target"), args.port));
+        }
+        String problem =
+                new SetUp(List.of(new Mirrored(id, Path.of(watch), excludes(), copies)), MountInfo.now()).problem();
+        if (problem != null) {
+            note(tree, problem + "; as it is, neither check nor run takes it");
         }
         return yaml.toString();
+    }
+
+    private Excludes excludes() {
+        Map<String, String> set = settings();
+        return Excludes.of(set.get("exclude"), set.get("exclude-regex"));
     }
 
     private List<Element> started(Element sersync) {

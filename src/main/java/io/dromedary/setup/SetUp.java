@@ -43,6 +43,17 @@ public final class SetUp {
      * @param here the directory of this machine that the target is; null: of another machine, or not known
      */
     public record Copy(String remote, Target target, int port, String ssh, boolean delete, Path here) {
+        /** One that nobody has been asked about: an ssh server that is named as this machine is taken for it. */
+        public static Copy asNamed(String remote, String target, String port) {
+            Target parsed = Target.parse(target);
+            Path here = parsed.kind() == Target.Kind.LOCAL
+                    ? Path.of(parsed.text())
+                    : parsed.kind() == Target.Kind.SSH && OwnHost.mayBeThis(parsed.host())
+                            ? OwnHost.named(parsed)
+                            : null;
+            return new Copy(remote, parsed, port.isEmpty() ? 0 : Integer.parseInt(port), "", true, here);
+        }
+
         String text() {
             String local = here == null || target.kind() == Target.Kind.LOCAL ? "" : " (" + here + " of this machine)";
             return target + local;

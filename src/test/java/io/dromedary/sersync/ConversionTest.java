@@ -47,6 +47,24 @@ class ConversionTest {
                 + "<remote ip=\"192.0.2.1\" name=\"www\"/></localpath>" + inside + "</sersync></head>");
     }
 
+    @Test
+    void setUpsThatWouldEatThemselvesAreSaid() throws IOException {
+        assertThat(convertText("<head><sersync><localpath watch=\"/data/www\">\n<remote ip=\"192.0.2.1\" name=\"www\"/>"
+                                + "<remote ip=\"192.0.2.1\" name=\"www\"/></localpath></sersync></head>")
+                        .notes())
+                .singleElement()
+                .asString()
+                .contains("confxml.xml:1: remotes 192.0.2.1-www and 192.0.2.1-www-2: target 192.0.2.1::www and target"
+                        + " 192.0.2.1::www are one directory");
+        assertThat(convertText("<head><sersync><localpath watch=\"/data/www\">"
+                                + "<remote ip=\"localhost\" name=\"/data\"/></localpath>"
+                                + "<rsync><ssh start=\"true\"/></rsync></sersync></head>")
+                        .notes())
+                .singleElement()
+                .asString()
+                .contains("target localhost:/data (/data of this machine) contains the source /data/www");
+    }
+
     private static JsonNode parameters(JsonNode step) {
         return step.path("to").path("parameters");
     }
