@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -171,6 +172,66 @@ class SetUpIT {
             });
             assertThat(last.resolve(".copies")).doesNotExist();
             assertThat(source.resolve(".copies/.copies")).doesNotExist();
+        }
+    }
+
+    /** Started where the source is, so the state directory lies in it, and the log by redirection. */
+    @Test
+    void whatDromedaryWritesIsNoPartOfTheTree() throws IOException {
+        Path work = Files.createDirectory(source.resolve("w[o]rk *"));
+        Path copy = Files.createDirectories(directory.resolve("copy"));
+        Files.createDirectories(copy.resolve("w[o]rk */state"));
+        Files.writeString(copy.resolve("w[o]rk */state/other"), "another's");
+        Files.createDirectory(source.resolve("w"));
+        try (DromedaryProcess dromedary = DromedaryProcess.start(
+                work,
+                "mirror",
+                source.toString(),
+                copy.toString(),
+                "--port",
+                "0",
+                "--rsync-args",
+                "-a --log-file=w/rsync.log")) {
+            dromedary.awaitLine("full sync done", START);
+            Files.writeString(source.resolve("later"), "later");
+            await().atMost(SOON)
+                    .untilAsserted(() -> assertThat(copy.resolve("later")).hasContent("later"));
+            // What feeds itself is pushed again and again.
+            await().during(Duration.ofSeconds(2)).atMost(SOON).untilAsserted(() -> assertThat(
+                            dromedary.output().lines().filter(line -> line.contains("pushed")))
+                    .hasSizeLessThan(2));
+            assertThat(dromedary.output().lines().filter(line -> line.contains("is left out there")))
+                    .hasSize(2)
+                    .anyMatch(line -> line.contains("the state directory " + work + "/state lies in " + source))
+                    .anyMatch(line -> line.contains("rsync's log " + source + "/w/rsync.log lies in " + source));
+        }
+        assertThat(work.resolve("state/pid")).exists();
+        assertThat(source.resolve("w/rsync.log")).exists();
+        assertThat(copy.resolve("w")).isEmptyDirectory();
+        assertThat(copy.resolve("w[o]rk */state").toFile().list()).containsExactly("other");
+    }
+
+    @Test
+    void theStateDirectoryInATargetIsNotDeleted() throws IOException {
+        Path copy = Files.createDirectories(directory.resolve("copy"));
+        Path log = Files.createFile(source.resolve("log"));
+        try (DromedaryProcess dromedary = DromedaryProcess.startOther(
+                copy,
+                Map.of(),
+                "sh",
+                "-c",
+                "exec " + DromedaryProcess.PROJECT.resolve("bin/dromedary") + " mirror '" + source + "' . --port 0 > '"
+                        + log + "' 2>&1")) {
+            await().atMost(START)
+                    .untilAsserted(() ->
+                            assertThat(log).as(dromedary.output()).content().contains("full sync done"));
+            assertThat(log)
+                    .content()
+                    .contains("the state directory " + copy + "/state lies in " + copy)
+                    .contains("the log " + log + " lies in " + source);
+            assertThat(copy.resolve("state/pid")).exists();
+            assertThat(copy.resolve("file")).exists();
+            assertThat(copy.resolve("log")).doesNotExist();
         }
     }
 }

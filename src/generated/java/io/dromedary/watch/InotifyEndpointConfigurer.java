@@ -33,6 +33,7 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "exclude": target.setExclude(property(camelContext, java.lang.String.class, value)); return true;
         case "excluderegex":
         case "excludeRegex": target.setExcludeRegex(property(camelContext, java.lang.String.class, value)); return true;
+        case "excludes": target.setExcludes(property(camelContext, java.util.function.Supplier.class, value)); return true;
         case "linger": target.setLinger(property(camelContext, int.class, value)); return true;
         default: return false;
         }
@@ -51,6 +52,7 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "exclude": return java.lang.String.class;
         case "excluderegex":
         case "excludeRegex": return java.lang.String.class;
+        case "excludes": return java.util.function.Supplier.class;
         case "linger": return int.class;
         default: return null;
         }
@@ -70,7 +72,16 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "exclude": return target.getExclude();
         case "excluderegex":
         case "excludeRegex": return target.getExcludeRegex();
+        case "excludes": return target.getExcludes();
         case "linger": return target.getLinger();
+        default: return null;
+        }
+    }
+
+    @Override
+    public Object getCollectionValueType(Object target, String name, boolean ignoreCase) {
+        switch (ignoreCase ? name.toLowerCase() : name) {
+        case "excludes": return io.dromedary.change.Excludes.class;
         default: return null;
         }
     }

@@ -23,13 +23,14 @@ public class InotifyEndpointUriFactory extends org.apache.camel.support.componen
     private static final Set<String> SECRET_PROPERTY_NAMES;
     private static final Map<String, String> MULTI_VALUE_PREFIXES;
     static {
-        Set<String> props = new HashSet<>(8);
+        Set<String> props = new HashSet<>(9);
         props.add("bridgeErrorHandler");
         props.add("events");
         props.add("exceptionHandler");
         props.add("exchangePattern");
         props.add("exclude");
         props.add("excludeRegex");
+        props.add("excludes");
         props.add("linger");
         props.add("path");
         PROPERTY_NAMES = Collections.unmodifiableSet(props);

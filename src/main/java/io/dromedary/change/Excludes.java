@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collection;
 import java.util.List;
 import java.util.function.IntPredicate;
 import java.util.regex.Pattern;
@@ -53,6 +54,26 @@ public final class Excludes {
                 patterns,
                 patterns.stream().map(Excludes::rule).toList(),
                 split("exclude regex", regexes).stream().map(Excludes::regex).toList());
+    }
+
+    /**
+     * The same, and before all else these very paths left out: what no rule of a user's brings back.
+     *
+     * @param paths byte strings, without a slash before or after
+     */
+    public Excludes without(Collection<String> paths) {
+        List<String> all = new ArrayList<>();
+        paths.forEach(path -> all.add(literal(path)));
+        all.addAll(patterns);
+        return new Excludes(List.copyOf(all), all.stream().map(Excludes::rule).toList(), regexes);
+    }
+
+    /** The pattern that matches this path alone; rsync takes a backslash for itself where no wildcard stands. */
+    private static String literal(String path) {
+        String text = new String(ByteString.bytes(path), UTF_8);
+        // Bytes that are no text cannot be told in an argument.
+        boolean wildcards = text.matches("(?s).*[*?\\[\uFFFD].*");
+        return "/" + (wildcards ? text.replaceAll("[*?\\[\\\\]", "\\\\$0").replace('\uFFFD', '*') : text);
     }
 
     /** Whether this very entry is excluded, its parents being known not to be. */

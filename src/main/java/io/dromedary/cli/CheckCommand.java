@@ -40,6 +40,7 @@ final class CheckCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Settings settings = options.settings();
         // The real one may be in use, and a fail queue that is opened takes over what waits in it.
+        Path real = Path.of(settings.get("state-dir"));
         Path state = Files.createTempDirectory("dromedary-check");
         settings.set("state-dir", state.toString(), "check");
         settings.set("http.port", "0", "check");
@@ -48,6 +49,7 @@ final class CheckCommand implements Callable<Integer> {
         try (engine;
                 RsyncProcess rsync = new RsyncProcess()) {
             Mirrors mirrors = engine.start();
+            mirrors.mirrors().forEach(mirror -> mirror.leaveOut("the state directory", real, mirror.source()));
             RsyncCalls calls = engine.rsyncCalls();
             PrintWriter out = spec.commandLine().getOut();
             boolean reached = true;

@@ -3,21 +3,37 @@ package io.dromedary.mirror;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
 import io.dromedary.posix.Entries;
+import io.dromedary.posix.MountInfo;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
+import io.dromedary.posix.Tree;
+import io.dromedary.posix.Tree.Overlap;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One watched tree: what the watch Kamelet's parameters say of it, known by the id of the route it stands in. */
 public final class Mirror {
+    private static final Logger LOG = LoggerFactory.getLogger("dromedary");
+
+    /** Standard output and error, where the log goes. */
+    private static final List<Path> OUTPUTS = List.of(Path.of("/proc/self/fd/1"), Path.of("/proc/self/fd/2"));
+
     private String id;
     private Path source;
     private String exclude;
     private String excludeRegex;
-    private Excludes excludes;
+    private Path stateDir;
+    /** What is left out on its own account, below the source; guarded by this. */
+    private final Set<String> leftOut = new TreeSet<>();
+
+    private volatile Excludes excludes;
     private List<String> events = List.of();
     private Mirrors mirrors;
     private volatile Stat root;
@@ -45,6 +61,11 @@ public final class Mirror {
         this.events = List.of(events.strip().split("\\s*,\\s*"));
     }
 
+    /** The state directory, which is no part of any tree. */
+    public void setStateDir(String stateDir) {
+        this.stateDir = Path.of(stateDir).toAbsolutePath().normalize();
+    }
+
     public void setMirrors(Mirrors mirrors) {
         this.mirrors = mirrors;
     }
@@ -62,7 +83,38 @@ public final class Mirror {
             throw new IllegalArgumentException("mirror " + id + ": source " + source + " cannot be read");
         }
         excludes = Excludes.of(exclude, excludeRegex);
+        if (stateDir != null) {
+            leaveOut("the state directory", stateDir, source);
+        }
+        for (Path output : OUTPUTS) {
+            if (Files.isRegularFile(output)) {
+                leaveOut("the log", output, source);
+            }
+        }
         mirrors.add(this);
+    }
+
+    /**
+     * Leaves out what this program itself writes, wherever it lies in that directory, the source or a copy of it: else its
+     * own files would be mirrored for ever, or deleted.
+     *
+     * @param what it is, in words
+     */
+    public synchronized void leaveOut(String what, Path file, Path directory) {
+        boolean more = false;
+        for (Overlap overlap : new Tree(directory, MountInfo.now()).overlaps(new Tree(file, MountInfo.now()))) {
+            if (overlap.here().isEmpty()) {
+                throw new IllegalArgumentException("mirror " + id + ": " + directory + " is " + what
+                        + " of Dromedary, name another" + (file.equals(stateDir) ? " (dromedary.state-dir)" : ""));
+            }
+            if (overlap.there().isEmpty() && leftOut.add(overlap.here())) {
+                more = true;
+                LOG.info("{}: {} {} lies in {}, and is left out there", id, what, Tree.real(file), directory);
+            }
+        }
+        if (more) {
+            excludes = Excludes.of(exclude, excludeRegex).without(leftOut);
+        }
     }
 
     /** Whether nothing is in the source now; a source that is gone counts as empty. */

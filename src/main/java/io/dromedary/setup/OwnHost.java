@@ -9,6 +9,7 @@ import io.dromedary.posix.Entries;
 import io.dromedary.posix.OwnerOnly;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
+import io.dromedary.posix.Tree;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;

@@ -22,6 +22,7 @@ import org.apache.camel.StartupListener;
 public final class SetUpCheck implements CamelContextAware, StartupListener {
     private Mirrors mirrors;
     private OwnHost ownHost;
+    private Path stateDir;
     private CamelContext context;
 
     /** The directories of this machine that remotes' targets are, as far as known; guarded by this. */
@@ -38,6 +39,10 @@ public final class SetUpCheck implements CamelContextAware, StartupListener {
     /** The rsync command. */
     public void setCommand(String command) {
         this.ownHost = new OwnHost(command);
+    }
+
+    public void setStateDir(String stateDir) {
+        this.stateDir = Path.of(stateDir);
     }
 
     @Override
@@ -62,6 +67,7 @@ public final class SetUpCheck implements CamelContextAware, StartupListener {
             if (remote.target().kind() == Target.Kind.LOCAL) {
                 here.put(remote, Path.of(remote.target().text()));
             }
+            leaveOut(remote);
         }
         // What the names alone tell first: nobody needs to be asked then.
         String problem = problem();
@@ -73,6 +79,20 @@ public final class SetUpCheck implements CamelContextAware, StartupListener {
         }
         if (problem != null) {
             throw new IllegalArgumentException(problem);
+        }
+    }
+
+    /** What Dromedary writes at a place that this remote brings up. */
+    private void leaveOut(Remote remote) {
+        Mirror mirror = remote.mirror();
+        if (remote.target().kind() == Target.Kind.LOCAL) {
+            mirror.leaveOut(
+                    "the state directory", stateDir, Path.of(remote.target().text()));
+        }
+        String log = remote.args().value("log-file");
+        if (log != null && !log.isEmpty()) {
+            // rsync works in the source.
+            mirror.leaveOut("rsync's log", mirror.source().resolve(log), mirror.source());
         }
     }
 

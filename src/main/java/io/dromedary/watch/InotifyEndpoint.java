@@ -2,6 +2,7 @@ package io.dromedary.watch;
 
 import io.dromedary.change.Excludes;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.apache.camel.Category;
 import org.apache.camel.Consumer;
 import org.apache.camel.Processor;
@@ -53,6 +54,12 @@ public class InotifyEndpoint extends DefaultEndpoint {
     private String excludeRegex;
 
     @UriParam(
+            description =
+                    "What not to watch and not to report, in place of exclude and excludeRegex: a bean that is asked"
+                            + " for it when the watch starts.")
+    private Supplier<Excludes> excludes;
+
+    @UriParam(
             defaultValue = "4",
             description = "For how many milliseconds after an event to wait for more that belong to it. While more keep"
                     + " coming the exchange leaves after four times as long, and in a stream of events it is four times"
@@ -99,7 +106,7 @@ public class InotifyEndpoint extends DefaultEndpoint {
     }
 
     Excludes excludes() {
-        return Excludes.of(exclude, excludeRegex);
+        return excludes == null ? Excludes.of(exclude, excludeRegex) : excludes.get();
     }
 
     public String getPath() {
@@ -128,6 +135,14 @@ public class InotifyEndpoint extends DefaultEndpoint {
 
     public void setExcludeRegex(String excludeRegex) {
         this.excludeRegex = excludeRegex;
+    }
+
+    public Supplier<Excludes> getExcludes() {
+        return excludes;
+    }
+
+    public void setExcludes(Supplier<Excludes> excludes) {
+        this.excludes = excludes;
     }
 
     public int getLinger() {

@@ -3,6 +3,7 @@ package io.dromedary.change;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -195,5 +196,20 @@ class ExcludesTest {
         assertThat(Excludes.of("**/*a*/**b*/**b", null).matches(path, false)).isTrue();
         assertThat(Excludes.of(null, "(/|a|b)*").matches(path, false)).isFalse();
         assertThat(Excludes.of(null, "(/|a|b)*").matches("ab/ab", false)).isTrue();
+    }
+
+    @Test
+    void pathsOfOurOwnAreLeftOutLiterally() {
+        Excludes excludes = Excludes.of("*.tmp", "x.*").without(List.of("sta[t]e", "a\\b", "deep/st*te", "w\\[1]"));
+        assertThat(excludes.patterns()).containsExactly("/sta\\[t]e", "/a\\b", "/deep/st\\*te", "/w\\\\\\[1]", "*.tmp");
+        for (String own : List.of("sta[t]e", "a\\b", "deep/st*te", "w\\[1]")) {
+            assertThat(excludes.covers(own, true)).as(own).isTrue();
+            assertThat(excludes.covers(own + "/pid", false)).as(own).isTrue();
+            assertThat(excludes.covers("deep/" + own, false)).as(own).isFalse();
+        }
+        assertThat(excludes.covers("state", true)).isFalse();
+        assertThat(excludes.covers("deep/state", true)).isFalse();
+        assertThat(excludes.covers("a.tmp", false)).isTrue();
+        assertThat(excludes.covers("xy", false)).isTrue();
     }
 }

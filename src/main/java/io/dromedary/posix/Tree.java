@@ -1,7 +1,6 @@
-package io.dromedary.setup;
+package io.dromedary.posix;
 
 import io.dromedary.change.ByteString;
-import io.dromedary.posix.MountInfo;
 import io.dromedary.posix.MountInfo.Mount;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -12,7 +11,7 @@ import java.util.List;
  * A directory of this machine and what is mounted below it, known by where it lies in its file systems: so links, {@code
  * ..} and bind mounts lead to the same.
  */
-final class Tree {
+public final class Tree {
     private final List<Part> parts = new ArrayList<>();
 
     /**
@@ -35,7 +34,7 @@ final class Tree {
         }
     }
 
-    Tree(Path directory, MountInfo mounts) {
+    public Tree(Path directory, MountInfo mounts) {
         String real = ByteString.of(real(directory).toString());
         Mount mount = mounts.of(real);
         // Where the system does not tell of its mounts, the path alone has to do.
@@ -55,7 +54,7 @@ final class Tree {
     }
 
     /** The path without links, as far as there is anything at it. */
-    static Path real(Path path) {
+    public static Path real(Path path) {
         Path absolute = path.toAbsolutePath().normalize();
         for (Path at = absolute; at != null; at = at.getParent()) {
             try {
@@ -73,10 +72,10 @@ final class Tree {
      * @param here its path in the one that contains more of it, empty for that one's root
      * @param there its path in the other
      */
-    record Overlap(String here, String there) {}
+    public record Overlap(String here, String there) {}
 
     /** What of that tree lies in this one. */
-    List<Overlap> overlaps(Tree other) {
+    public List<Overlap> overlaps(Tree other) {
         List<Overlap> overlaps = new ArrayList<>();
         for (Part part : parts) {
             for (Part its : other.parts) {
