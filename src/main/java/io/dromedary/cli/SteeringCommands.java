@@ -181,9 +181,14 @@ public final class SteeringCommands {
                 case retry ->
                     say(running.post(Running.address("/api/failed/retry", "remote", remote))
                                     .get("changes") + " changes are tried again");
-                case drop ->
-                    say(running.post(Running.address("/api/failed/drop", "remote", remote))
-                                    .get("changes") + " changes are forgotten");
+                case drop -> {
+                    JsonObject answer = running.post(Running.address("/api/failed/drop", "remote", remote));
+                    say(answer.get("changes") + " changes are forgotten");
+                    if (answer.get("owing") instanceof List<?> owing && !owing.isEmpty()) {
+                        List<String> names = owing.stream().map(String::valueOf).toList();
+                        say("not yet synced in full, and that is still owed: " + String.join(", ", names));
+                    }
+                }
             }
             return 0;
         }

@@ -262,13 +262,16 @@ public final class FailQueue implements AutoCloseable {
         outage.trying = false;
         long pause = Math.min(maxBackoff, backoff << Math.min(20, outage.tries - 1));
         outage.next = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause);
+        keep(remote, batch, outage, String.valueOf(RsyncException.in(error).getMessage()));
+    }
+
+    private void keep(String remote, Batch batch, Outage outage, String error) {
         String header = "# not yet at " + remote + " (" + mirrors.remote(remote).target()
                 + "); delete this file to forget it\n"
                 + OLDEST + batch.since() + "\n"
                 + TRIES + outage.tries + "\n"
                 + ERROR
-                + ByteString.escape(
-                        ByteString.of(String.valueOf(RsyncException.in(error).getMessage()))) + "\n";
+                + ByteString.escape(ByteString.of(error)) + "\n";
         try {
             writeNew(
                     directory("failed", remote).resolve(++sequence + ".changes"),
@@ -318,16 +321,24 @@ public final class FailQueue implements AutoCloseable {
      * Forgets what this remote has failed to get; what is being pushed again just now may still arrive. A remote that is
      * down is tried all the same.
      *
+     * @param owesAll whether it has yet to be synced in full once, which is not forgotten
      * @return how many changes that were
      */
-    public synchronized int drop(String remote) {
+    public synchronized int drop(String remote, boolean owesAll) {
         int dropped = failed(remote).stream().mapToInt(Failure::changes).sum();
-        delete(failedFiles(remote));
+        List<Path> files = failedFiles(remote);
         Outage outage = outages.get(remote);
         if (outage != null && outage.unsaved != null) {
             dropped += outage.unsaved.changes().size();
             outage.unsaved = null;
         }
+        if (dropped > 0 && owesAll) {
+            dropped--;
+            Batch everything = new Batch();
+            everything.merge(ChangeSet.ofEverything());
+            keep(remote, everything, outage, "the rest was dropped, the first full sync is owed all the same");
+        }
+        delete(files);
         return dropped;
     }
 

@@ -11,7 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.camel.Body;
 import org.apache.camel.Header;
@@ -44,6 +47,8 @@ public final class Guard {
     private final Map<String, Integer> refused = new ConcurrentHashMap<>();
 
     private final Map<String, Integer> allowed = new ConcurrentHashMap<>();
+    /** Remotes that were last halted because of their source. */
+    private final Set<String> halted = ConcurrentHashMap.newKeySet();
 
     public void setStateDir(String stateDir) {
         this.marks = Path.of(stateDir).toAbsolutePath().normalize().resolve("mirrors");
@@ -95,18 +100,12 @@ public final class Guard {
         if (eatsItself != null) {
             throw new HaltedException(eatsItself);
         }
-        Path mark = marks.resolve(mirror.id());
-        boolean mounted = mirror.isMountPoint();
-        String known = read(mark);
-        checkPlace(remote, mounted, known);
-        if (!mirror.isEmpty()) {
-            String now = mounted ? FILLED + MOUNTED : FILLED;
-            if (!now.equals(known)) {
-                write(mark, now);
-            }
-        } else if ((batch.isEverything() || batch.isRedelivery()) && known != null) {
-            throw new HaltedException("source " + mirror.source() + " is empty and no event emptied it: is a mount"
-                    + " missing? If this is right: dromedary resume " + remoteId);
+        try {
+            checkSource(remote, batch.isEverything() || batch.isRedelivery());
+            halted.remove(remoteId);
+        } catch (HaltedException e) {
+            halted.add(remoteId);
+            throw e;
         }
         if (batch.isEverything() && remote.delete() && maxDelete < Integer.MAX_VALUE) {
             int deletions = deletions(remote, batch);
@@ -120,6 +119,44 @@ public final class Guard {
             }
             refused.remove(remoteId);
         }
+    }
+
+    private void checkSource(Remote remote, boolean mayNotBeEmpty) throws IOException {
+        Mirror mirror = remote.mirror();
+        Path mark = marks.resolve(mirror.id());
+        boolean mounted = mirror.isMountPoint();
+        String known = read(mark);
+        checkPlace(remote, mounted, known);
+        if (!mirror.isEmpty()) {
+            String now = mounted ? FILLED + MOUNTED : FILLED;
+            if (!now.equals(known)) {
+                write(mark, now);
+            }
+        } else if (mayNotBeEmpty && known != null) {
+            throw new HaltedException("source " + mirror.source() + " is empty and no event emptied it: is a mount"
+                    + " missing? If this is right: dromedary resume " + remote.id());
+        }
+    }
+
+    /** Why nothing may be pushed to this remote, or compared with it, because of its source; null: all is well. */
+    public String problem(String remoteId) throws IOException {
+        try {
+            checkSource(mirrors.remote(remoteId), true);
+            return null;
+        } catch (HaltedException e) {
+            return e.getMessage();
+        }
+    }
+
+    /** The remotes that were halted because of their source, which is the right one again. */
+    public List<String> back() throws IOException {
+        List<String> back = new ArrayList<>();
+        for (String remoteId : halted) {
+            if (problem(remoteId) == null) {
+                back.add(remoteId);
+            }
+        }
+        return back;
     }
 
     /** A person says that what halts this remote is right: the next full sync does it. */

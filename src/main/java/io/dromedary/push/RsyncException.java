@@ -43,7 +43,7 @@ public final class RsyncException extends RuntimeCamelException {
     }
 
     /** What rsync or the guard said, out of what Camel has wrapped around it; or the exception itself if it is neither. */
-    static Exception in(Exception caught) {
+    public static Exception in(Exception caught) {
         Exception inner = ObjectHelper.getException(RsyncException.class, caught);
         if (inner == null) {
             inner = ObjectHelper.getException(HaltedException.class, caught);

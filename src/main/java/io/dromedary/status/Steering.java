@@ -25,6 +25,8 @@ import org.apache.camel.ExchangeException;
 import org.apache.camel.Header;
 import org.apache.camel.util.json.JsonArray;
 import org.apache.camel.util.json.JsonObject;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The answers of the API beside the status: each method is one address, its parameters are those of the request, its
@@ -33,6 +35,8 @@ import org.apache.camel.util.json.JsonObject;
 public final class Steering {
     /** Of one file of the fail queue, or of the differences of a remote; the rest is counted. */
     private static final int MOST_PATHS = 1000;
+
+    private static final Logger LOG = LoggerFactory.getLogger("dromedary");
 
     private final AtomicBoolean verifying = new AtomicBoolean();
     private Mirrors mirrors;
@@ -142,11 +146,21 @@ public final class Steering {
         return count(changes);
     }
 
-    /** What has failed is forgotten. */
+    /** What has failed is forgotten, but for the full sync of remotes that have had none. */
     public String drop(@Header("mirror") String mirror, @Header("remote") String remote) {
-        return count(chosen(mirror, remote).stream()
-                .mapToInt(one -> failQueue.drop(one.id()))
-                .sum());
+        int changes = 0;
+        JsonArray owing = new JsonArray();
+        for (Remote one : chosen(mirror, remote)) {
+            boolean owesAll = !gate.progress(one.id()).synced();
+            changes += failQueue.drop(one.id(), owesAll);
+            if (owesAll) {
+                owing.add(one.id());
+            }
+        }
+        JsonObject answer = new JsonObject();
+        answer.put("changes", changes);
+        answer.put("owing", owing);
+        return answer.toJson();
     }
 
     /** What a remote that is up has failed to get is due now, for a flush waits for it. */
@@ -251,6 +265,13 @@ public final class Steering {
         one.put("mirror", remote.mirror().id());
         one.put("remote", remote.id());
         JsonArray differences = new JsonArray();
+        one.put("differences", differences);
+        String problem = unfit(remote);
+        if (problem != null) {
+            // What is at its place now would be compared.
+            one.put("error", problem);
+            return one;
+        }
         try (Stream<Difference> all = rsyncCalls.differences(remote, ChangeSet.ofEverything())) {
             all.forEach(difference -> {
                 if (differences.size() == MOST_PATHS) {
@@ -265,11 +286,21 @@ public final class Steering {
                                 + (difference.directory() && !difference.path().isEmpty() ? "/" : ""));
                 differences.add(entry);
             });
-        } catch (RsyncException e) {
-            one.put("error", e.getMessage());
+        } catch (RuntimeException e) {
+            // Whatever it is, the others are compared.
+            LOG.debug("verify {}", remote.id(), e);
+            Exception cause = RsyncException.in(e);
+            one.put("error", cause.getMessage() == null ? cause.toString() : cause.getMessage());
         }
-        one.put("differences", differences);
         return one;
+    }
+
+    private String unfit(Remote remote) {
+        try {
+            return guard.problem(remote.id());
+        } catch (IOException e) {
+            return e.toString();
+        }
     }
 
     private Collection<Remote> chosen(String mirror, String remote) {

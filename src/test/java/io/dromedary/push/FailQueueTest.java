@@ -10,6 +10,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.testbed.Names;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -115,6 +116,14 @@ class FailQueueTest {
             return true;
         });
         return content;
+    }
+
+    private static List<String> lines(FailQueue.Failure failure) {
+        try {
+            return failure.lines();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static Batch theOneDue(FailQueue queue, String remote) {
@@ -336,6 +345,27 @@ class FailQueueTest {
         assertThat(nothing.changes().isEmpty()).isTrue();
         queue.through("web1", nothing);
         assertThat(queue.due()).isEmpty();
+    }
+
+    @Test
+    void whatIsDroppedIsForgottenButForAFirstFullSync() throws IOException {
+        FailQueue queue = queue();
+        failed(queue, "web1", ChangeSet.ofEverything());
+        failed(queue, "web1", changes("a"));
+        failed(queue, "web2", changes("b"));
+        assertThat(queue.drop("web1", true)).isEqualTo(1);
+        assertThat(queue.failed("web1"))
+                .singleElement()
+                .extracting(failure -> lines(failure))
+                .isEqualTo(List.of("tree ."));
+        assertThat(queue.drop("web2", false)).isEqualTo(1);
+        assertThat(queue.failed("web2")).isEmpty();
+        // Nothing has failed, so nothing comes up.
+        assertThat(queue.drop("web2", true)).isZero();
+        assertThat(queue.failed("web2")).isEmpty();
+        List<FailQueue.Redelivery> due = queue().due();
+        assertThat(due).extracting(FailQueue.Redelivery::remote).containsExactly("web1");
+        assertThat(due.get(0).batch().isEverything()).isTrue();
     }
 
     /** A kill may cut a line short, a person may edit a file. */
