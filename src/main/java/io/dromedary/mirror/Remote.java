@@ -1,5 +1,6 @@
 package io.dromedary.mirror;
 
+import io.dromedary.mirror.Receiver.Ability;
 import io.dromedary.posix.OwnerOnly;
 import java.io.IOException;
 import java.io.InputStream;
@@ -39,8 +40,7 @@ public final class Remote {
     private boolean delete = true;
     private Mirrors mirrors;
 
-    /** Learned from the first refusal: this remote's rsync takes no deletions in the list. */
-    private volatile boolean deletesByRule;
+    private final Receiver receiver = new Receiver();
 
     /** Since one went well. */
     private volatile int linksFailed;
@@ -198,7 +198,7 @@ public final class Remote {
 
     /** Whether the other end is told of the timeout too, and is a daemon. */
     public boolean timesOutFar() {
-        return timeout > 0 && target.kind() == Target.Kind.DAEMON;
+        return timeout > 0 && target.kind() == Target.Kind.DAEMON && receiver.takes(Ability.TIMEOUT);
     }
 
     /** The port it is set to, of its daemon; 0: its target's, or rsync's own default. */
@@ -222,18 +222,24 @@ public final class Remote {
         return delete;
     }
 
-    public boolean deletesByRule() {
-        return deletesByRule;
+    /** What its rsync takes. */
+    public Receiver receiver() {
+        return receiver;
     }
 
-    /** From now on deletions go by rules: see {@code RsyncCalls}. */
-    public void deleteByRule() {
-        deletesByRule = true;
+    /** Whether deletions go by rules: see {@code RsyncCalls}. */
+    public boolean deletesByRule() {
+        return !receiver.takes(Ability.DELETIONS_IN_LISTS);
     }
 
     /** Whether what was renamed may be linked at this remote: not where the old name stays. */
     public boolean linksRenames() {
-        return delete && linksFailed < MOST_LINKS_FAILED && startsAnywhere();
+        return delete
+                && linksFailed < MOST_LINKS_FAILED
+                && receiver.takes(Ability.LINKED)
+                && receiver.takes(Ability.FUZZY)
+                && receiver.takes(Ability.ITEMIZED)
+                && startsAnywhere();
     }
 
     /** The user's rsync arguments. */
@@ -244,7 +250,8 @@ public final class Remote {
     /** Whether rsync's arguments mean the same for a call that starts at another directory than the source. */
     public boolean startsAnywhere() {
         String shell = args.shell() == null ? ssh : args.shell();
-        return args.startsAnywhere() && (target.kind() != Target.Kind.SSH || !isAboutTheSource(shell));
+        boolean named = target.kind() != Target.Kind.SSH || receiver.takes(Ability.PROTECTED);
+        return named && args.startsAnywhere() && (target.kind() != Target.Kind.SSH || !isAboutTheSource(shell));
     }
 
     /** Whether a word of this remote shell may be a path that starts at the source. */
@@ -268,13 +275,15 @@ public final class Remote {
     public List<String> options() {
         List<String> options = new ArrayList<>();
         // Nanoseconds count: by whole seconds a file of the same size changed twice in a second would not be sent.
-        options.add("--modify-window=-1");
+        if (receiver.takes(Ability.NANOSECONDS)) {
+            options.add("--modify-window=-1");
+        }
         if (target.kind() == Target.Kind.SSH) {
             // Before the user's own arguments: of two remote shells rsync takes the last, however that is written.
             options.add("--rsh=" + ssh);
         }
         options.addAll(args.words());
-        if (timeout > 0) {
+        if (timeout > 0 && receiver.takes(Ability.TIMEOUT)) {
             options.add("--timeout=" + timeout);
         }
         if (bwlimit != null) {

@@ -139,9 +139,6 @@ public final class RsyncCalls {
     public Iterable<Call> calls(@Header("remote") String remoteId, Exchange exchange) {
         Remote remote = mirrors.remote(remoteId);
         Exception lastTry = exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, Exception.class);
-        if (lastTry != null && RsyncException.deletionRefused(lastTry)) {
-            remote.deleteByRule();
-        }
         Batch batch = exchange.getMessage().getBody(Batch.class);
         batch.made().clear();
         ChangeSet changes = batch.changes();
@@ -337,9 +334,11 @@ public final class RsyncCalls {
 
     private static Call below(Remote remote, String directory, List<String> options, Supplier<InputStream> list) {
         List<String> arguments = new ArrayList<>(remote.options());
-        arguments.addAll(List.of("--stats", "--no-human-readable", "--from0", "--no-r", "--ignore-missing-args"));
-        arguments.addAll(Renames.protectedFromShell(remote));
-        arguments.addAll(options);
+        List<String> ours = new ArrayList<>(
+                List.of("--stats", "--no-human-readable", "--from0", "--no-r", "--ignore-missing-args"));
+        ours.addAll(Renames.protectedFromShell(remote));
+        ours.addAll(options);
+        arguments.addAll(remote.receiver().taken(ours));
         String name = Renames.argument(directory);
         arguments.addAll(List.of(
                 "--files-from=-", "--", ".", withSlash(withSlash(remote.target().text()) + name)));
@@ -715,12 +714,13 @@ public final class RsyncCalls {
     private static List<String> arguments(Remote remote, String... options) {
         List<String> arguments = new ArrayList<>(remote.options());
         remote.mirror().excludes().patterns().forEach(pattern -> arguments.add("--exclude=" + pattern));
-        arguments.addAll(List.of("--stats", "--no-human-readable", "--from0"));
+        List<String> ours = new ArrayList<>(List.of("--stats", "--no-human-readable", "--from0"));
         if (remote.delete()) {
             // A directory in the way of a file is deleted with all it holds.
-            arguments.add("--force");
+            ours.add("--force");
         }
-        arguments.addAll(List.of(options));
+        ours.addAll(List.of(options));
+        arguments.addAll(remote.receiver().taken(ours));
         arguments.addAll(ends(remote));
         return arguments;
     }
@@ -788,7 +788,7 @@ public final class RsyncCalls {
         return input.toByteArray();
     }
 
-    private static String withSlash(String directory) {
+    static String withSlash(String directory) {
         return directory.endsWith("/") ? directory : directory + "/";
     }
 

@@ -1,5 +1,7 @@
 package io.dromedary.push;
 
+import java.util.List;
+import java.util.Set;
 import org.apache.camel.ExchangeException;
 import org.apache.camel.RuntimeCamelException;
 import org.apache.camel.util.ObjectHelper;
@@ -8,6 +10,7 @@ import org.apache.camel.util.ObjectHelper;
 public final class RsyncException extends RuntimeCamelException {
     private final int exitCode;
     private final String words;
+    private List<String> arguments = List.of();
 
     RsyncException(int exitCode, String words) {
         super((words.isEmpty() ? "rsync said nothing" : words) + " (rsync exit code " + exitCode + ")");
@@ -17,6 +20,30 @@ public final class RsyncException extends RuntimeCamelException {
 
     public int getExitCode() {
         return exitCode;
+    }
+
+    String words() {
+        return words;
+    }
+
+    /** The arguments of the call, as far as it came to one. */
+    List<String> arguments() {
+        return arguments;
+    }
+
+    /** The same of a call with these arguments. */
+    RsyncException of(List<String> call) {
+        arguments = List.copyOf(call);
+        return this;
+    }
+
+    /**
+     * Whether this is what a receiver that does not take an option may look like: it ends without a word of its own, as it
+     * does when it dies.
+     */
+    boolean isSilent() {
+        return Set.of(1, 2, 4, 5, 10, 12, 30, 255).contains(exitCode)
+                && (words.isEmpty() || RsyncProcess.isConsequence(words) || words.contains("invalid rsync-command"));
     }
 
     public Meaning getMeaning() {
@@ -35,11 +62,6 @@ public final class RsyncException extends RuntimeCamelException {
     /** Whether all but some paths went through. */
     public static boolean partial(@ExchangeException Exception caught) {
         return in(caught) instanceof RsyncException e && e.getMeaning() == Meaning.PARTIAL;
-    }
-
-    /** Whether the same push succeeds if deletions are asked for in another way. */
-    public static boolean deletionRefused(@ExchangeException Exception caught) {
-        return in(caught) instanceof RsyncException e && e.isDeletionRefused();
     }
 
     /** What rsync or the guard said, out of what Camel has wrapped around it; or the exception itself if it is neither. */

@@ -199,7 +199,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             if (connections != null && e.getMeaning() == Meaning.AGAIN) {
                 connections.leave(command.getArgs(), command.getWorkingDir());
             }
-            throw e;
+            throw e.of(command.getArgs());
         } catch (IOException e) {
             checkPlace(null, command.getWorkingDir());
             if (command.getWorkingDir() != null && !Files.isDirectory(Path.of(command.getWorkingDir()))) {
@@ -390,6 +390,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e.getMessage(), e);
         }
+    }
+
+    /** Whether these words say only that the other side is gone, not why. */
+    static boolean isConsequence(String words) {
+        return CONSEQUENCE.matcher(words).find();
     }
 
     /** rsync's own words, shortened to the cause, where there is one: the same fault is told in the same words. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Receiver.Ability;
 import io.dromedary.mirror.Remote;
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.RsyncDaemon;
@@ -221,6 +222,7 @@ class RenamesIT {
             if (!e.isDeletionRefused() || remote.deletesByRule()) {
                 throw e;
             }
+            remote.receiver().refuse(Set.of(Ability.DELETIONS_IN_LISTS));
             for (RsyncCalls.Call call : calls(pushed, e)) {
                 sent += run(call);
             }

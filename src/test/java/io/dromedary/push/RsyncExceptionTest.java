@@ -39,7 +39,7 @@ class RsyncExceptionTest {
             })
     void aRefusedDeletionIsRecognisedThoughItsWordsWereLost(String words) {
         assertThat(new RsyncException(2, words).isDeletionRefused()).isTrue();
-        assertThat(RsyncException.deletionRefused(new RsyncException(2, words))).isTrue();
+        assertThat(new RsyncException(2, words).isDeletionRefused()).isTrue();
         assertThat(new RsyncException(12, words).isDeletionRefused()).isFalse();
     }
 
@@ -47,20 +47,18 @@ class RsyncExceptionTest {
     void othersAreNeitherPartialNorRefused() {
         assertThat(RsyncException.partial(new RsyncException(23, "x"))).isTrue();
         assertThat(RsyncException.partial(new RsyncException(2, REFUSAL))).isFalse();
-        assertThat(RsyncException.deletionRefused(new RsyncException(2, REFUSAL)))
-                .isTrue();
-        assertThat(RsyncException.deletionRefused(new RsyncException(23, "x"))).isFalse();
+        assertThat(new RsyncException(2, REFUSAL).isDeletionRefused()).isTrue();
+        assertThat(new RsyncException(23, "x").isDeletionRefused()).isFalse();
         for (int exitCode : new int[] {1, 5, 10, 12, 20, 25, 30, 35, 137, 255}) {
             assertThat(RsyncException.partial(new RsyncException(exitCode, "x")))
                     .as("exit code %d", exitCode)
                     .isFalse();
-            assertThat(RsyncException.deletionRefused(new RsyncException(exitCode, "x")))
+            assertThat(new RsyncException(exitCode, "x").isDeletionRefused())
                     .as("exit code %d", exitCode)
                     .isFalse();
         }
         for (Exception other : new Exception[] {new IllegalStateException("x"), null}) {
             assertThat(RsyncException.partial(other)).isFalse();
-            assertThat(RsyncException.deletionRefused(other)).isFalse();
         }
     }
 
