@@ -3,6 +3,7 @@ package io.dromedary.cli;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
+import io.dromedary.push.Receivers;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncCalls.Call;
 import io.dromedary.push.RsyncException;
@@ -55,6 +56,7 @@ final class CheckCommand implements Callable<Integer> {
             boolean reached = true;
             for (Remote remote : mirrors.remotes()) {
                 out.println(remote.id() + ": " + remote.mirror().source() + " to " + remote.target());
+                reached &= ask(remote, engine.receivers(), out);
                 for (Call call : calls.questionsFor(remote, ChangeSet.ofEverything())) {
                     reached &= dryRun(settings.get("rsync.command"), call, rsync, out);
                 }
@@ -70,17 +72,30 @@ final class CheckCommand implements Callable<Integer> {
         }
     }
 
+    /** What the remote's rsync does not take is told, and left out of the calls that follow; what is wrong those say. */
+    private static boolean ask(Remote remote, Receivers receivers, PrintWriter out) {
+        try {
+            receivers.ask(remote);
+        } catch (RsyncException e) {
+            return false;
+        }
+        if (!remote.receiver().text().isEmpty()) {
+            out.println("  " + remote.receiver().text());
+        }
+        return true;
+    }
+
     private static boolean dryRun(String command, Call call, RsyncProcess rsync, PrintWriter out) throws IOException {
         out.println("  cd " + quoted(call.directory()) + " && printf '"
                 + new String(call.input().readAllBytes(), StandardCharsets.ISO_8859_1).replace("\0", "\\0") + "' | "
                 + command + " "
                 + call.arguments().stream().map(CheckCommand::quoted).collect(Collectors.joining(" ")));
         try {
-            rsync.dryRun(command, call)
-                    .lines()
-                    .filter(line -> line.startsWith("Number of regular files transferred")
-                            || line.startsWith("Number of deleted files"))
+            String told = rsync.dryRun(command, call);
+            told.lines()
+                    .filter(line -> line.startsWith("Number of regular files transferred"))
                     .forEach(line -> out.println("  would be: " + line));
+            out.println("  would be: Number of deleted files: " + RsyncProcess.deletions(told));
             return true;
         } catch (RsyncException e) {
             out.println("  " + e.getMessage());

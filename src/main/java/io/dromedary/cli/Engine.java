@@ -4,6 +4,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.Gate;
+import io.dromedary.push.Receivers;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.routes.Settings;
 import io.dromedary.routes.ShippedRoutes;
@@ -225,6 +226,10 @@ final class Engine implements AutoCloseable {
     @Override
     public void close() {
         main.stop();
+    }
+
+    Receivers receivers() {
+        return bean("dromedary-receivers", Receivers.class);
     }
 
     RsyncCalls rsyncCalls() {

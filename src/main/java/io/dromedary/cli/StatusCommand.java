@@ -89,6 +89,9 @@ public final class StatusCommand implements Callable<Integer> {
                 if (StatusLine.transfer(remote) != null) {
                     lines.add("  " + StatusLine.progress(List.of(StatusLine.transfer(remote))));
                 }
+                if (remote.get("receiver") != null) {
+                    lines.add(cut("  - " + remote.get("receiver"), COLUMNS));
+                }
                 boolean wrong =
                         Set.of("down", "halted").contains(text(remote, "state")) || number(remote, "failed") > 0;
                 if (wrong && remote.get("lastError") != null) {

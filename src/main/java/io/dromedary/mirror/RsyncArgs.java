@@ -316,7 +316,8 @@ public final class RsyncArgs {
         Map<Integer, StringBuilder> firsts = new LinkedHashMap<>();
         Map<Integer, String> values = new HashMap<>();
         for (Option option : options) {
-            if (option.refusal() != null) {
+            // What rsync says is read here, and shown to nobody: deletions are counted by it.
+            if (option.refusal() != null || option.name().equals("quiet")) {
                 continue;
             }
             StringBuilder first =

@@ -16,6 +16,11 @@ public record Difference(String path, boolean directory, boolean deleted, String
     /** The option that makes rsync print the lines {@link #parse} reads. */
     static final String FORMAT = "--out-format=%i %n";
 
+    /** The option that makes rsync print one word for each entry, {@link #DELETION} or another: the shortest list. */
+    static final String KIND = "--out-format=%o";
+
+    static final String DELETION = "del.";
+
     /** log.c of rsync: eleven letters, padded with blanks for a deletion; one blank; the name, a directory's with slash. */
     private static final int LETTERS = 11;
 

@@ -34,12 +34,12 @@ public final class Guard {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
     private static final String FILLED = "had files when it was last pushed\n";
     private static final String MOUNTED = "was a mount point\n";
-    private static final String DELETED = "Number of deleted files: ";
 
     private Path marks;
     private Mirrors mirrors;
     private RsyncCalls rsyncCalls;
     private RsyncProcess rsyncProcess;
+    private Receivers receivers;
     private SetUpCheck setUp;
     private String command;
     private int maxDelete;
@@ -68,6 +68,10 @@ public final class Guard {
 
     public void setSetUp(SetUpCheck setUp) {
         this.setUp = setUp;
+    }
+
+    public void setReceivers(Receivers receivers) {
+        this.receivers = receivers;
     }
 
     public void setCommand(String command) {
@@ -107,7 +111,8 @@ public final class Guard {
             halted.add(remoteId);
             throw e;
         }
-        if (batch.isEverything() && remote.delete() && maxDelete < Integer.MAX_VALUE) {
+        boolean anyNumber = allowed.getOrDefault(remoteId, 0) == Integer.MAX_VALUE;
+        if (batch.isEverything() && remote.delete() && maxDelete < Integer.MAX_VALUE && !anyNumber) {
             int deletions = deletions(remote, batch);
             if (deletions > Math.max(maxDelete, allowed.getOrDefault(remoteId, 0))) {
                 refused.put(remoteId, deletions);
@@ -175,18 +180,24 @@ public final class Guard {
         }
     }
 
+    /** What cannot be counted is any number: only a remote that is down is tried again without a person's word. */
     private int deletions(Remote remote, Batch batch) {
-        int deletions = 0;
-        for (Call call : rsyncCalls.callsFor(remote, batch.changes())) {
-            deletions += rsyncProcess
-                    .dryRun(command, call)
-                    .lines()
-                    .filter(line -> line.startsWith(DELETED))
-                    .mapToInt(line ->
-                            Integer.parseInt(line.substring(DELETED.length()).split(" ")[0]))
-                    .sum();
+        try {
+            return receivers.repeated(remote, () -> {
+                int deletions = 0;
+                for (Call call : rsyncCalls.callsFor(remote, batch.changes())) {
+                    deletions += RsyncProcess.deletions(rsyncProcess.dryRun(command, call));
+                }
+                return deletions;
+            });
+        } catch (RsyncException e) {
+            if (e.getMeaning() == Meaning.AGAIN) {
+                throw e;
+            }
+            refused.put(remote.id(), Integer.MAX_VALUE);
+            throw new HaltedException("how many entries a full sync would delete cannot be counted, max-delete is "
+                    + maxDelete + ": " + e.getMessage() + "; if any number is right: dromedary resume " + remote.id());
         }
-        return deletions;
     }
 
     private static void checkPlace(Remote remote, boolean mounted, String known) {

@@ -140,7 +140,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
     @Override
     public ExecResult execute(ExecCommand command) {
-        int kept = command.getArgs().contains(Difference.FORMAT) ? Integer.MAX_VALUE : KEPT;
+        boolean lists = command.getArgs().contains(Difference.FORMAT)
+                || command.getArgs().contains(Difference.KIND);
+        int kept = lists ? Integer.MAX_VALUE : KEPT;
         List<String> line = new ArrayList<>();
         String program = command.getExecutable();
         // A relative path is meant from here, not from the directory that rsync works in.
@@ -361,11 +363,25 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         return Stream.concat(Stream.of(process.toHandle()), process.descendants());
     }
 
-    /** What a call would do, in the words of rsync's statistics. */
+    /** What a call would do, in the words of rsync's statistics; {@link #deletions} are among them. */
     public String dryRun(String command, Call call) {
+        return dryRun(command, call, Difference.KIND);
+    }
+
+    private String dryRun(String command, Call call, String format) {
         List<String> arguments = new ArrayList<>(call.arguments());
         arguments.add(0, "--dry-run");
+        // Of several the last one counts.
+        arguments.add(arguments.indexOf("--"), format);
         return run(command, new Call(call.directory(), arguments, call.list()));
+    }
+
+    /**
+     * How many entries a dry run says it would delete. They are counted line by line: of a dry run at another machine
+     * rsync's statistics count none, and before 3.1 they do not speak of it.
+     */
+    public static int deletions(String dryRun) {
+        return (int) dryRun.lines().filter(Difference.DELETION::equals).count();
     }
 
     /**
@@ -373,9 +389,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
      * that is the whole tree.
      */
     Stream<Difference> differences(String command, Call call) {
-        List<String> arguments = new ArrayList<>(call.arguments());
-        arguments.add(0, Difference.FORMAT);
-        return dryRun(command, new Call(call.directory(), arguments, call.list()))
+        return dryRun(command, call, Difference.FORMAT)
                 .lines()
                 .map(Difference::parse)
                 .filter(Objects::nonNull);

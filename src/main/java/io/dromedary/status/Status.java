@@ -95,6 +95,8 @@ public final class Status implements CamelContextAware {
                 "lastPush",
                 last == null ? null : last.truncatedTo(ChronoUnit.MILLIS).toString());
         one.put("lastError", progress.lastError());
+        String receiver = remote.receiver().text();
+        one.put("receiver", receiver.isEmpty() ? null : receiver);
         one.put("pushes", progress.pushes());
         one.put("bytesSent", progress.bytesSent());
         one.put("progress", transfer == null ? null : json(transfer));

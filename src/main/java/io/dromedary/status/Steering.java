@@ -11,6 +11,7 @@ import io.dromedary.push.FailQueue.Failure;
 import io.dromedary.push.Gate;
 import io.dromedary.push.Gate.Progress;
 import io.dromedary.push.Guard;
+import io.dromedary.push.Receivers;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncException;
 import io.dromedary.watch.InotifyConsumer;
@@ -20,7 +21,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.stream.Stream;
 import org.apache.camel.ExchangeException;
 import org.apache.camel.Header;
 import org.apache.camel.util.json.JsonArray;
@@ -44,6 +44,7 @@ public final class Steering {
     private Guard guard;
     private FailQueue failQueue;
     private RsyncCalls rsyncCalls;
+    private Receivers receivers;
     private Status status;
 
     public void setMirrors(Mirrors mirrors) {
@@ -64,6 +65,10 @@ public final class Steering {
 
     public void setRsyncCalls(RsyncCalls rsyncCalls) {
         this.rsyncCalls = rsyncCalls;
+    }
+
+    public void setReceivers(Receivers receivers) {
+        this.receivers = receivers;
     }
 
     public void setStatus(Status status) {
@@ -272,7 +277,10 @@ public final class Steering {
             one.put("error", problem);
             return one;
         }
-        try (Stream<Difference> all = rsyncCalls.differences(remote, ChangeSet.ofEverything())) {
+        try {
+            List<Difference> all = receivers.repeated(remote, () -> rsyncCalls
+                    .differences(remote, ChangeSet.ofEverything())
+                    .toList());
             all.forEach(difference -> {
                 if (differences.size() == MOST_PATHS) {
                     one.merge("more", 1, (sum, plus) -> (Integer) sum + (Integer) plus);
