@@ -48,6 +48,25 @@ public final class Entries {
         return BY_SYSTEM_CALLS ? LibC.lstat(absolutePath) : portableLstat(absolutePath);
     }
 
+    /** What this path leads to, symbolic links followed; null when that is nothing, or when they lead in a circle. */
+    public static Stat stat(String absolutePath) {
+        return BY_SYSTEM_CALLS ? LibC.stat(absolutePath) : portableStat(absolutePath);
+    }
+
+    /** What the symbolic link at this path says; null when there is none. */
+    public static String readlink(String absolutePath) {
+        return BY_SYSTEM_CALLS ? LibC.readlink(absolutePath) : portableReadlink(absolutePath);
+    }
+
+    /**
+     * Names each entry of a directory and tells of what kind it is.
+     *
+     * @return false when there is no directory at this path, a symbolic link to one included
+     */
+    public static boolean kinds(String directory, BiConsumer<String, Kind> entries) {
+        return BY_SYSTEM_CALLS ? LibC.kinds(directory, entries) : portableKinds(directory, entries);
+    }
+
     /** Whether a file system is mounted just here; false also when the system does not tell. */
     public static boolean isMountPoint(String absolutePath) {
         return BY_SYSTEM_CALLS ? LibC.isMountPoint(absolutePath) : portableIsMountPoint(absolutePath);
@@ -91,6 +110,22 @@ public final class Entries {
         }
     }
 
+    static Stat portableStat(String absolutePath) {
+        try {
+            return portableLstat(ByteString.of(path(absolutePath).toRealPath().toString()));
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    static String portableReadlink(String absolutePath) {
+        try {
+            return ByteString.of(Files.readSymbolicLink(path(absolutePath)).toString());
+        } catch (IOException | UnsupportedOperationException e) {
+            return null;
+        }
+    }
+
     /** Windows': neither device nor inode, so a directory is known by when it was made. */
     private static Stat basic(BasicFileAttributes basic) {
         int mode = basic.isDirectory() ? 0040755 : basic.isSymbolicLink() ? 0120777 : 0100644;
@@ -112,15 +147,20 @@ public final class Entries {
     }
 
     static boolean portableList(String directory, BiConsumer<String, Boolean> entries) {
+        return portableKinds(directory, (name, kind) -> entries.accept(name, kind == Kind.DIRECTORY));
+    }
+
+    static boolean portableKinds(String directory, BiConsumer<String, Kind> entries) {
         Stat stat = portableLstat(directory);
         if (stat == null || !stat.isDirectory()) {
             return false;
         }
         try (DirectoryStream<Path> all = Files.newDirectoryStream(path(directory))) {
             for (Path entry : all) {
-                entries.accept(
-                        ByteString.of(entry.getFileName().toString()),
-                        Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS));
+                Kind kind = Files.isSymbolicLink(entry)
+                        ? Kind.LINK
+                        : Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS) ? Kind.DIRECTORY : Kind.OTHER;
+                entries.accept(ByteString.of(entry.getFileName().toString()), kind);
             }
             return true;
         } catch (NoSuchFileException e) {

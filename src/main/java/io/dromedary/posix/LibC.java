@@ -75,10 +75,14 @@ public final class LibC {
     private static final short POLLIN = 1;
     private static final byte DT_UNKNOWN = 0;
     private static final byte DT_DIR = 4;
+    private static final byte DT_LNK = 10;
     private static final int DIRENT_TYPE = 18;
     private static final int DIRENT_NAME = 19;
 
     private static final int LISTING = 8 * 1024;
+
+    /** limits.h, PATH_MAX. */
+    private static final int LONGEST_LINK = 4096;
 
     /** No library function: glibc has one since 2.30 only, musl under another name. */
     private static final long GETDENTS64 = Map.of("x86-64", 217L, "ppc64", 202L, "ppc64le", 202L, "s390x", 220L)
@@ -137,6 +141,8 @@ public final class LibC {
 
     private static native long sendto(
             int fd, byte[] message, long length, int flags, byte[] address, int addressLength);
+
+    private static native long readlink(byte[] path, byte[] text, long size);
 
     private static native int isatty(int fd);
 
@@ -233,11 +239,20 @@ public final class LibC {
 
     /** What is at this path, symbolic links not followed; null when nothing is. */
     public static Stat lstat(String absolutePath) {
+        return statx(absolutePath, AT_SYMLINK_NOFOLLOW);
+    }
+
+    /** What this path leads to, symbolic links followed; null when that is nothing, or when they lead in a circle. */
+    public static Stat stat(String absolutePath) {
+        return statx(absolutePath, 0);
+    }
+
+    private static Stat statx(String absolutePath, int follow) {
         byte[] result = new byte[STATX_SIZE];
-        int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+        int flags = follow | AT_NO_AUTOMOUNT;
         if (statx(AT_FDCWD, bytes(absolutePath), flags, STATX_BASIC_STATS | STATX_BTIME, result) < 0) {
             int errno = Native.getLastError();
-            if (errno == ENOENT || errno == ENOTDIR) {
+            if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP && follow == 0) {
                 return null;
             }
             throw new PosixException(ByteString.readable(absolutePath), errno);
@@ -254,6 +269,13 @@ public final class LibC {
                 (statx.getInt(0) & STATX_BTIME) == 0 ? 0 : statx.getLong(80) * SECOND + statx.getInt(88));
     }
 
+    /** What the symbolic link at this path says; null when there is none. */
+    public static String readlink(String absolutePath) {
+        byte[] text = new byte[LONGEST_LINK];
+        int length = (int) readlink(bytes(absolutePath), text, text.length);
+        return length < 0 ? null : new String(text, 0, length, StandardCharsets.ISO_8859_1);
+    }
+
     /** Whether a file system is mounted just here; false also when the system, Linux before 5.8, does not tell. */
     public static boolean isMountPoint(String absolutePath) {
         byte[] result = new byte[STATX_SIZE];
@@ -267,6 +289,15 @@ public final class LibC {
      * @return false when there is no directory at this path, a symbolic link to one included
      */
     public static boolean list(String directory, BiConsumer<String, Boolean> entries) {
+        return kinds(directory, (name, kind) -> entries.accept(name, kind == Kind.DIRECTORY));
+    }
+
+    /**
+     * Names each entry of a directory and tells of what kind it is.
+     *
+     * @return false when there is no directory at this path, a symbolic link to one included
+     */
+    public static boolean kinds(String directory, BiConsumer<String, Kind> entries) {
         int fd = open(bytes(directory), O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0) {
             int errno = Native.getLastError();
@@ -311,7 +342,16 @@ public final class LibC {
      * which is refused in just that case. False also when the system cannot tell, as on network file systems.
      */
     public static boolean isOpenForWriting(String absolutePath) {
-        int fd = open(bytes(absolutePath), O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        return isOpenForWriting(absolutePath, O_NOFOLLOW);
+    }
+
+    /** The same of the file that this symbolic link leads to. */
+    public static boolean isOpenForWritingBehind(String absolutePath) {
+        return isOpenForWriting(absolutePath, 0);
+    }
+
+    private static boolean isOpenForWriting(String absolutePath, int follow) {
+        int fd = open(bytes(absolutePath), follow | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0) {
             return false;
         }
@@ -389,7 +429,7 @@ public final class LibC {
         return true;
     }
 
-    private static void entry(String directory, byte[] dirents, int at, BiConsumer<String, Boolean> entries) {
+    private static void entry(String directory, byte[] dirents, int at, BiConsumer<String, Kind> entries) {
         int start = at + DIRENT_NAME;
         int end = start;
         while (dirents[end] != 0) {
@@ -400,12 +440,11 @@ public final class LibC {
             return;
         }
         byte type = dirents[at + DIRENT_TYPE];
-        boolean isDirectory = type == DT_DIR;
+        Kind kind = type == DT_DIR ? Kind.DIRECTORY : type == DT_LNK ? Kind.LINK : Kind.OTHER;
         if (type == DT_UNKNOWN) {
-            Stat stat = lstat(directory + "/" + name);
-            isDirectory = stat != null && stat.isDirectory();
+            kind = Kind.of(lstat(directory + "/" + name));
         }
-        entries.accept(name, isDirectory);
+        entries.accept(name, kind);
     }
 
     private static int pollfd() {
