@@ -34,6 +34,7 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "excluderegex":
         case "excludeRegex": target.setExcludeRegex(property(camelContext, java.lang.String.class, value)); return true;
         case "excludes": target.setExcludes(property(camelContext, java.util.function.Supplier.class, value)); return true;
+        case "following": target.setFollowing(property(camelContext, java.util.function.Supplier.class, value)); return true;
         case "linger": target.setLinger(property(camelContext, int.class, value)); return true;
         default: return false;
         }
@@ -53,6 +54,7 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "excluderegex":
         case "excludeRegex": return java.lang.String.class;
         case "excludes": return java.util.function.Supplier.class;
+        case "following": return java.util.function.Supplier.class;
         case "linger": return int.class;
         default: return null;
         }
@@ -73,6 +75,7 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "excluderegex":
         case "excludeRegex": return target.getExcludeRegex();
         case "excludes": return target.getExcludes();
+        case "following": return target.getFollowing();
         case "linger": return target.getLinger();
         default: return null;
         }
@@ -82,6 +85,7 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
     public Object getCollectionValueType(Object target, String name, boolean ignoreCase) {
         switch (ignoreCase ? name.toLowerCase() : name) {
         case "excludes": return io.dromedary.change.Excludes.class;
+        case "following": return io.dromedary.mirror.Following.class;
         default: return null;
         }
     }

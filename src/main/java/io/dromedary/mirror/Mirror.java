@@ -2,28 +2,43 @@ package io.dromedary.mirror;
 
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
+import io.dromedary.mirror.Following.Seen;
+import io.dromedary.mirror.Following.What;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.MountInfo;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import io.dromedary.posix.Tree;
 import io.dromedary.posix.Tree.Overlap;
+import io.dromedary.posix.Way;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One watched tree: what the watch Kamelet's parameters say of it, known by the id of the route it stands in. */
-public final class Mirror {
+/**
+ * One watched tree: what the watch Kamelet's parameters say of it, known by the id of the route it stands in. The watch asks
+ * it for the links that its remotes follow: more of them come up after the watch was made.
+ */
+public final class Mirror implements Supplier<Following> {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary");
 
     /** Standard output and error, where the log goes. */
     private static final List<Path> OUTPUTS = List.of(Path.of("/proc/self/fd/1"), Path.of("/proc/self/fd/2"));
+
+    /** Followed links of which it is known on which device they lead. */
+    private static final int MOST_BEHIND = 50_000;
+
+    /** No device's number: its minor part has 20 bits. */
+    private static final long UNKNOWN = -1;
 
     private String id;
     private Path source;
@@ -39,6 +54,8 @@ public final class Mirror {
     private volatile Stat root;
     private volatile boolean mounted;
     private volatile boolean filled;
+    /** The devices on which lies what followed links lead to, by their paths. */
+    private final Map<String, Long> behind = new LinkedHashMap<>();
 
     public void setId(String id) {
         this.id = id;
@@ -196,6 +213,50 @@ public final class Mirror {
     /** Whether a file is sent when its writer closes it, and not before. */
     public boolean sendsAtClose() {
         return events.contains("close-write") && !events.contains("modify") && !events.contains("create-file");
+    }
+
+    /** Remembers where a followed link leads, as long as this process runs. */
+    public void seen(String path, Seen seen) {
+        if (seen.followed()) {
+            remember(path, seen.stat().dev());
+        }
+    }
+
+    private void remember(String path, long device) {
+        synchronized (behind) {
+            if (behind.size() < MOST_BEHIND || behind.containsKey(path)) {
+                behind.put(path, device);
+            }
+        }
+    }
+
+    /**
+     * Whether what was behind this link, which leads nowhere or round, was deleted. Not so if a file system may only not be
+     * mounted: what the link led to was on another one than what is left of the way there, or it has led nowhere since
+     * the start.
+     *
+     * @param changed whether something has just happened to this link; a new one that leads nowhere has nothing behind it
+     */
+    public boolean isGoneBehind(String path, Seen seen, boolean changed) {
+        if (seen.what() != What.NOWHERE) {
+            return true;
+        }
+        Long device;
+        synchronized (behind) {
+            device = behind.get(path);
+        }
+        if (device == null) {
+            remember(path, changed ? seen.stat().dev() : UNKNOWN);
+            return changed;
+        }
+        Stat left = Entries.stat(Way.along(ByteString.of(source + "/") + path).end() + "/.");
+        return left != null && left.dev() == device;
+    }
+
+    /** The links that one remote or another follows, as far as the remotes are known by now. */
+    @Override
+    public Following get() {
+        return mirrors.following(id);
     }
 
     /** The root, absolute; its trailing slash is left to the caller. */

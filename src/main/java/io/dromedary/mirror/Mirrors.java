@@ -39,6 +39,11 @@ public final class Mirrors {
                 .toList();
     }
 
+    /** The links that any remote of one mirror follows. */
+    synchronized Following following(String mirror) {
+        return remotesOf(mirror).stream().map(Remote::following).reduce(Following.NONE, Following::or);
+    }
+
     /** The remotes of that mirror and of that name, each null for any; one that is not known is an error. */
     public synchronized Collection<Remote> chosen(@Header("mirror") String mirror, @Header("remote") String remote) {
         Mirror of = mirror == null ? null : mirror(mirror);

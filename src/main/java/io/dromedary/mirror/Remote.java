@@ -35,6 +35,7 @@ public final class Remote {
     private int port;
     private String ssh;
     private RsyncArgs args;
+    private Following following = Following.NONE;
     private int timeout;
     private String bwlimit;
     private boolean delete = true;
@@ -72,6 +73,7 @@ public final class Remote {
 
     public void setArgs(String args) {
         this.args = RsyncArgs.parse(args);
+        this.following = Following.of(this.args);
     }
 
     /** Seconds without any data after which rsync gives up; 0: never. */
@@ -247,6 +249,11 @@ public final class Remote {
         return args;
     }
 
+    /** The links that rsync follows for this remote. */
+    public Following following() {
+        return following;
+    }
+
     /** Whether rsync's arguments mean the same for a call that starts at another directory than the source. */
     public boolean startsAnywhere() {
         String shell = args.shell() == null ? ssh : args.shell();
@@ -273,6 +280,15 @@ public final class Remote {
 
     /** The options every rsync call to this remote starts with: how to reach it, and the user's. */
     public List<String> options() {
+        return options(args.words());
+    }
+
+    /** The same for a call that follows no links; only for one that sends nothing. */
+    public List<String> optionsWithoutFollowing() {
+        return options(args.withoutFollowing());
+    }
+
+    private List<String> options(List<String> words) {
         List<String> options = new ArrayList<>();
         // Nanoseconds count: by whole seconds a file of the same size changed twice in a second would not be sent.
         if (receiver.takes(Ability.NANOSECONDS)) {
@@ -282,7 +298,7 @@ public final class Remote {
             // Before the user's own arguments: of two remote shells rsync takes the last, however that is written.
             options.add("--rsh=" + ssh);
         }
-        options.addAll(args.words());
+        options.addAll(words);
         if (timeout > 0 && receiver.takes(Ability.TIMEOUT)) {
             options.add("--timeout=" + timeout);
         }

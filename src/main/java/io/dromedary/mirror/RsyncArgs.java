@@ -182,6 +182,9 @@ public final class RsyncArgs {
             "secluded-args",
             "rsh");
 
+    /** By these rsync sends what lies behind symlinks. */
+    private static final Set<String> FOLLOWING = Set.of("copy-links", "copy-dirlinks", "copy-unsafe-links");
+
     /** Of a mirror's own, and why. */
     private static final Map<String, String> REFUSED = Map.ofEntries(
             Map.entry("files-from", "the list of files is Dromedary's own; exclude says what is left out"),
@@ -313,11 +316,21 @@ public final class RsyncArgs {
 
     /** The words for rsync, as they were written, without those that are refused. */
     public List<String> words() {
+        return words(Set.of());
+    }
+
+    /** The same words without the options that follow links. */
+    List<String> withoutFollowing() {
+        return words(FOLLOWING);
+    }
+
+    private List<String> words(Set<String> without) {
         Map<Integer, StringBuilder> firsts = new LinkedHashMap<>();
         Map<Integer, String> values = new HashMap<>();
         for (Option option : options) {
             // What rsync says is read here, and shown to nobody: deletions are counted by it.
-            if (option.refusal() != null || option.name().equals("quiet")) {
+            boolean left = option.name().equals("quiet") || without.contains(option.name());
+            if (option.refusal() != null || left) {
                 continue;
             }
             StringBuilder first =
@@ -351,7 +364,7 @@ public final class RsyncArgs {
 
     /** Whether what lies behind some or all symlinks is sent in their place. */
     public boolean followsLinks() {
-        return has("copy-links") || has("copy-dirlinks") || has("copy-unsafe-links");
+        return FOLLOWING.stream().anyMatch(this::has);
     }
 
     /** Whether what is mounted below the source is left out. */

@@ -3,6 +3,9 @@ package io.dromedary.push;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.change.Excludes;
+import io.dromedary.mirror.Following;
+import io.dromedary.mirror.Following.Seen;
+import io.dromedary.mirror.Following.What;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
@@ -48,7 +51,7 @@ import org.slf4j.LoggerFactory;
  * are directories take a second call with {@code -r --delete}, or go file by file where files have to be closed before
  * they are sent. Three things of rsync decide the details, each with a test in {@code RsyncCallsIT}: a missing path whose parent is missing too
  * deletes nothing, so the topmost missing one is sent; below a directory that has become a symlink the wrong files
- * would be touched, so the link itself is sent; and "." always brings the root's direct entries along, so a change of
+ * would be touched, so the link itself is sent, unless rsync follows it ({@link Following}); and "." always brings the root's direct entries along, so a change of
  * nothing but the root's own attributes takes a call that hides them. The directories above a listed path, the root
  * included, are brought up to date with it (rsync's implied directories).
  */
@@ -210,7 +213,7 @@ public final class RsyncCalls {
         if (byTime.isEmpty()) {
             return callsFileByFile(remote, sorted, changes, made, shortNames);
         }
-        Sorted others = new Sorted(sorted.root, sorted.excludes, changes);
+        Sorted others = new Sorted(remote.mirror(), remote.following(), changes);
         others.deepByTime.addAll(byTime);
         Iterable<Call> first = sorted.deep.isEmpty()
                 ? callsFor(remote, sorted, changes, made)
@@ -245,7 +248,7 @@ public final class RsyncCalls {
         boolean compared = sorted.deepByTime.isEmpty();
         String common = common(tops);
         boolean below = shortNames && !common.isEmpty() && Renames.isPlain(common) && remote.startsAnywhere();
-        Walk walk = new Walk(sorted.root, sorted.excludes, tops, LARGE_BYTES);
+        Walk walk = new Walk(remote.mirror(), remote.following(), tops, LARGE_BYTES);
         sorted.deep.clear();
         sorted.deepByTime.clear();
         // Mostly that is all; the rest is looked at while rsync reads the list.
@@ -263,7 +266,7 @@ public final class RsyncCalls {
                         && (!ready.isEmpty()
                                 || !walk.isDone()
                                 || walk.large() > 0
-                                || remote.delete() && walk.directories() > 0);
+                                || remote.delete() && (walk.directories() > 0 || walk.hasLeftOut()));
             }
 
             @Override
@@ -282,6 +285,7 @@ public final class RsyncCalls {
                     List<String> directories = walk.takeDirectories();
                     if (remote.delete()) {
                         addExtraneous(ready, remote, directories, made);
+                        addRules(ready, remote, walk.takeLeftOut().deleted(), Set.of());
                     }
                 }
                 if (ready.isEmpty()) {
@@ -293,7 +297,7 @@ public final class RsyncCalls {
                     if (below) {
                         ready.add(below(remote, common, walk, compared));
                     } else {
-                        Sorted more = new Sorted(sorted.root, sorted.excludes, changes);
+                        Sorted more = new Sorted(remote.mirror(), remote.following(), changes);
                         more.walk = walk;
                         more.comparesWalk = compared;
                         ready.addAll(callsFor(remote, more, changes, made));
@@ -357,7 +361,20 @@ public final class RsyncCalls {
         if (directories.size() <= FEW_GONE) {
             options.addAll(quickly(remote));
         }
-        add(calls, remote, directories, made, null, options.toArray(String[]::new));
+        List<Call> all = new ArrayList<>();
+        add(all, remote, directories, made, null, options.toArray(String[]::new));
+        all.forEach(call -> calls.add(remote.following().any() ? withoutFollowing(remote, call) : call));
+    }
+
+    /**
+     * A call that sends nothing needs no link followed: that a name is there is enough. A single one in a directory that
+     * leads nowhere would keep all else in it from being deleted.
+     */
+    private static Call withoutFollowing(Remote remote, Call call) {
+        List<String> arguments = new ArrayList<>(remote.optionsWithoutFollowing());
+        arguments.addAll(call.arguments()
+                .subList(remote.options().size(), call.arguments().size()));
+        return new Call(call.directory(), arguments, call.list());
     }
 
     private static List<String> quickly(Remote remote) {
@@ -366,7 +383,7 @@ public final class RsyncCalls {
 
     private Sorted sorted(Remote remote, ChangeSet changes) {
         Mirror mirror = remote.mirror();
-        Sorted sorted = new Sorted(ByteString.of(mirror.source().toString()), mirror.excludes(), changes);
+        Sorted sorted = new Sorted(mirror, remote.following(), changes);
         changes.visit(sorted::sort);
         return sorted;
     }
@@ -406,6 +423,9 @@ public final class RsyncCalls {
             listed.addAll(sorted.heavy);
         }
         add(calls, remote, listed, made, sorted.walk, options.toArray(String[]::new));
+        if (remote.delete()) {
+            addRules(calls, remote, sorted.leftOut.deleted(), Set.of());
+        }
         addDeep(calls, remote, sorted, changes);
         addRoot(calls, remote, sorted, rootDone || listed.size() > sorted.renamed);
         return calls;
@@ -465,7 +485,7 @@ public final class RsyncCalls {
     /** What lies below the new name, but for what is being written; returns whether that is all. */
     private boolean addRenamedTree(
             List<Call> calls, Remote remote, Rename rename, Sorted sorted, Set<String> rewritten) {
-        Walk walk = new Walk(sorted.root, sorted.excludes, List.of(rename.to()), Long.MAX_VALUE);
+        Walk walk = new Walk(remote.mirror(), Following.NONE, List.of(rename.to()), Long.MAX_VALUE);
         for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
             List<String> paths = new ArrayList<>();
             walk.go(maxPaths, paths);
@@ -538,9 +558,24 @@ public final class RsyncCalls {
         if (changes.isEverything()) {
             fullSyncExcludes.forEach(pattern -> options.add("--exclude=" + pattern));
         }
-        add(calls, remote, sorted.deepByTime, options.toArray(String[]::new));
+        addDeep(calls, remote, sorted.deepByTime, options);
         options.add(COMPARED);
-        add(calls, remote, sorted.deep, options.toArray(String[]::new));
+        addDeep(calls, remote, sorted.deep, options);
+    }
+
+    private void addDeep(List<Call> calls, Remote remote, List<String> directories, List<String> options) {
+        LeftOut leftOut = LeftOut.below(remote, directories);
+        if (leftOut.isEmpty()) {
+            add(calls, remote, directories, options.toArray(String[]::new));
+            return;
+        }
+        // A list of files and rules cannot both come by standard input.
+        List<String> ruled = new ArrayList<>(options);
+        ruled.remove("--ignore-missing-args");
+        ruled.add("--filter=merge -");
+        tell(remote, String.join(" ", ruled), directories);
+        byte[] rules = rules(leftOut.rules(), directories);
+        calls.add(new Call(directory(remote), arguments(remote, ruled.toArray(String[]::new)), rules));
     }
 
     private void addRoot(List<Call> calls, Remote remote, Sorted sorted, boolean done) {
@@ -569,7 +604,7 @@ public final class RsyncCalls {
                     gone.add(path);
                 } else if (path.isEmpty()) {
                     sorted.rootChanged = true;
-                } else if (!excluded && !(sendsAtClose && Walk.isBeingWritten(sorted.root + "/" + path))) {
+                } else if (!excluded && !(sendsAtClose && Walk.isBeingWritten(sorted.root, path, remote.following()))) {
                     // Of what differs in attributes alone the content was looked at already, where it had to be.
                     (difference.itemized().startsWith(".") ? sorted.heavy : sorted.present).add(path);
                 }
@@ -610,6 +645,7 @@ public final class RsyncCalls {
         List<Call> questions = new ArrayList<>();
         if (remote.delete()) {
             addRules(questions, remote, sorted.gone, Set.of());
+            addRules(questions, remote, sorted.leftOut.deleted(), Set.of());
         }
         addDeep(questions, remote, sorted, changes);
         return questions;
@@ -647,7 +683,7 @@ public final class RsyncCalls {
     }
 
     /** @param opened directories that are gone but hold what stays: gone through, without success deleted */
-    private void addRules(List<Call> calls, Remote remote, List<String> gone, Set<String> opened) {
+    private void addRules(Collection<Call> calls, Remote remote, List<String> gone, Set<String> opened) {
         List<String> arguments = arguments(remote, "-r", "--delete", "--filter=merge -");
         int most = Math.min(MAX_RULED, maxPaths);
         for (int from = 0; from < gone.size(); from += most) {
@@ -679,8 +715,24 @@ public final class RsyncCalls {
         return ByteString.bytes(String.join("\0", rules) + "\0");
     }
 
+    /** Nothing but these directories, with all below them; as the last rules, after others. */
+    private static byte[] rules(List<String> first, List<String> directories) {
+        Set<String> rules = new LinkedHashSet<>(first);
+        if (!directories.contains("")) {
+            for (String path : directories) {
+                for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+                    rules.add("S /" + literal(path.substring(0, slash)) + "/");
+                }
+                rules.add("+ /" + literal(path));
+                rules.add("+ /" + literal(path + "/") + "**");
+            }
+            rules.add("- *");
+        }
+        return ByteString.bytes(String.join("\0", rules) + "\0");
+    }
+
     /** A pattern that matches this path only; rsync takes a backslash for itself where no wildcard stands. */
-    private static String literal(String path) {
+    static String literal(String path) {
         boolean wildcards = path.matches("(?s).*[*?\\[].*") || path.endsWith("/");
         return wildcards ? path.replaceAll("[*?\\[\\\\]", "\\\\$0") : path;
     }
@@ -800,7 +852,9 @@ public final class RsyncCalls {
     /** The batch's paths by what they are now. */
     private static final class Sorted {
         final String root;
+        final Mirror mirror;
         final Excludes excludes;
+        final Following following;
         final ChangeSet changes;
         /** What was written, its content to be compared. */
         final Set<String> present = new LinkedHashSet<>();
@@ -813,6 +867,10 @@ public final class RsyncCalls {
         final List<String> deep = new ArrayList<>();
         /** Whole directories that go by size and time. */
         final List<String> deepByTime = new ArrayList<>();
+
+        final LeftOut leftOut;
+        /** Whether the watch follows links that rsync does not: then what changes behind them is nothing to tell. */
+        final boolean watchFollowsMore;
         /** What is listed after those that are present, as it is come upon; or null. */
         Walk walk;
 
@@ -823,10 +881,14 @@ public final class RsyncCalls {
         /** How many of those that are present other calls may have brought by then. */
         int renamed;
 
-        Sorted(String root, Excludes excludes, ChangeSet changes) {
-            this.root = root;
-            this.excludes = excludes;
+        Sorted(Mirror mirror, Following following, ChangeSet changes) {
+            this.root = ByteString.of(mirror.source().toString());
+            this.mirror = mirror;
+            this.excludes = mirror.excludes();
+            this.following = following;
             this.changes = changes;
+            this.leftOut = new LeftOut(mirror);
+            this.watchFollowsMore = !mirror.get().equals(following);
         }
 
         /** What is there by this rename is what it was at the remote, but for what was written since. */
@@ -866,8 +928,14 @@ public final class RsyncCalls {
                 // It comes with the whole.
                 return true;
             }
-            Stat stat = Entries.lstat(root + "/" + path);
-            boolean directory = stat != null && stat.isDirectory();
+            Seen seen = following.look(root, path);
+            Stat stat = seen.stat();
+            boolean directory = seen.what() == What.DIRECTORY;
+            if (seen.what() == What.NOWHERE || seen.what() == What.CYCLE) {
+                leftOut.add(path, seen, dirty);
+                return false;
+            }
+            mirror.seen(path, seen);
             if (directory && isDeep) {
                 deep.add(path);
                 return false;
@@ -880,7 +948,7 @@ public final class RsyncCalls {
                     if (!excludes.covers(path, wasDirectory)) {
                         gone.add(path);
                     }
-                } else {
+                } else if (dirty || !stat.isSymlink() || !watchFollowsMore) {
                     boolean read = stat.isRegular() && (!dirty || changes.isWritten(path));
                     Set<String> list = read ? present : stat.isRegular() && stat.size() >= LIGHT_BYTES ? heavy : light;
                     list.add(path);

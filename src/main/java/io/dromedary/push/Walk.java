@@ -1,6 +1,11 @@
 package io.dromedary.push;
 
+import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
+import io.dromedary.mirror.Following;
+import io.dromedary.mirror.Following.Seen;
+import io.dromedary.mirror.Following.What;
+import io.dromedary.mirror.Mirror;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.LibC;
 import io.dromedary.posix.PosixException;
@@ -17,8 +22,12 @@ import java.util.List;
  * names beside the way down to where it is. Not safe for use by several threads at once.
  */
 final class Walk {
+    private static final Seen DIRECTORY = new Seen(What.DIRECTORY, null, false);
+
     private final String root;
     private final Excludes excludes;
+    private final Mirror mirror;
+    private final Following following;
     private final long largest;
     /** What comes next, last first; a directory's path with a slash at its end. */
     private final Deque<String> waiting = new ArrayDeque<>();
@@ -26,15 +35,20 @@ final class Walk {
     private long seen;
     private List<String> directories = new ArrayList<>();
     private List<String> large = new ArrayList<>();
+    private LeftOut leftOut;
 
     /**
-     * @param root absolute, a byte string; the tops are relative to it, and none is excluded
+     * @param following the links that lead on
+     * @param tops relative to the mirror's root; none is excluded
      * @param largest files of more bytes are kept apart, so that no others wait for them
      */
-    Walk(String root, Excludes excludes, Collection<String> tops, long largest) {
-        this.root = root;
-        this.excludes = excludes;
+    Walk(Mirror mirror, Following following, Collection<String> tops, long largest) {
+        this.root = ByteString.of(mirror.source().toString());
+        this.excludes = mirror.excludes();
+        this.mirror = mirror;
+        this.following = following;
         this.largest = largest;
+        this.leftOut = new LeftOut(mirror);
         tops.forEach(top -> waiting.addLast(top + "/"));
     }
 
@@ -54,20 +68,49 @@ final class Walk {
             seen++;
             if (next.endsWith("/")) {
                 String directory = next.substring(0, next.length() - 1);
+                Seen seen = following.any() ? look(directory) : DIRECTORY;
+                if (isLeftOut(directory, seen)) {
+                    continue;
+                }
                 paths.add(directory);
                 left--;
-                list(directory);
+                list(directory, seen.followed());
                 continue;
             }
-            String absolute = root + "/" + next;
-            Stat stat = stat(absolute);
-            if (stat != null && stat.size() > largest) {
+            Seen seen = look(next);
+            if (seen.what() == What.DIRECTORY && seen.followed()) {
+                if (!excludes.matches(next, true)) {
+                    waiting.addLast(next + "/");
+                }
+            } else if (isLeftOut(next, seen)) {
+                continue;
+            } else if (seen.stat() != null && seen.stat().size() > largest) {
                 large.add(next);
-            } else if (!isBeingWritten(stat, absolute)) {
+            } else if (!isBeingWritten(root, next, seen)) {
                 paths.add(next);
                 left--;
             }
         }
+    }
+
+    private boolean isLeftOut(String path, Seen seen) {
+        if (seen.what() == What.NOWHERE || seen.what() == What.CYCLE) {
+            leftOut.add(path, seen, true);
+            return true;
+        }
+        mirror.seen(path, seen);
+        return false;
+    }
+
+    /** What was met that must not be sent, since the last time. */
+    LeftOut takeLeftOut() {
+        LeftOut met = leftOut;
+        leftOut = new LeftOut(mirror);
+        return met;
+    }
+
+    boolean hasLeftOut() {
+        return !leftOut.deleted().isEmpty();
     }
 
     /** How many larger files were met and not taken yet. */
@@ -79,7 +122,7 @@ final class Walk {
     List<String> takeLarge() {
         List<String> met = large;
         large = new ArrayList<>();
-        met.removeIf(path -> isBeingWritten(root + "/" + path));
+        met.removeIf(path -> isBeingWritten(root, path, look(path)));
         return met;
     }
 
@@ -95,10 +138,10 @@ final class Walk {
         return met;
     }
 
-    private void list(String directory) {
+    private void list(String directory, boolean followed) {
         boolean is;
         try {
-            is = Entries.list(root + "/" + directory, (name, isDirectory) -> {
+            is = Entries.list(root + "/" + directory + (followed ? "/." : ""), (name, isDirectory) -> {
                 String path = directory + "/" + name;
                 if (!excludes.matches(path, isDirectory)) {
                     waiting.addLast(isDirectory ? path + "/" : path);
@@ -113,24 +156,33 @@ final class Walk {
         }
     }
 
-    private static Stat stat(String absolutePath) {
+    private Seen look(String path) {
+        return look(root, path, following);
+    }
+
+    private static Seen look(String root, String path, Following following) {
         try {
-            return Entries.lstat(absolutePath);
+            return following.look(root, path);
         } catch (PosixException e) {
-            return null;
+            return new Seen(What.ENTRY, null, false);
         }
     }
 
     /** Whether somebody is writing what is at this path. */
-    static boolean isBeingWritten(String absolutePath) {
-        return isBeingWritten(stat(absolutePath), absolutePath);
+    static boolean isBeingWritten(String root, String path, Following following) {
+        return isBeingWritten(root, path, look(root, path, following));
     }
 
     /**
      * Of a file with more names than one that is not asked: it may be closed by a name that nobody watches, and would
      * wait for ever.
      */
-    private static boolean isBeingWritten(Stat stat, String absolutePath) {
-        return stat != null && stat.isRegular() && stat.nlink() == 1 && LibC.isOpenForWriting(absolutePath);
+    private static boolean isBeingWritten(String root, String path, Seen seen) {
+        Stat stat = seen.stat();
+        if (stat == null || !stat.isRegular() || stat.nlink() != 1) {
+            return false;
+        }
+        String absolute = root + "/" + path;
+        return seen.followed() ? LibC.isOpenForWritingBehind(absolute) : LibC.isOpenForWriting(absolute);
     }
 }

@@ -43,6 +43,9 @@ final class Burst {
     /** Names that were created or modified without a close-write up to now. */
     private final Set<String> unsettled = new HashSet<>();
 
+    /** Links that are followed and lead to no directory: what is behind them is asked about. */
+    private final Set<String> followed = new HashSet<>();
+
     private final Map<String, Held> held = new HashMap<>();
     /** No held file is due before. */
     private long nextCheck;
@@ -107,7 +110,8 @@ final class Burst {
         return isBelowDeep(path) ? null : path;
     }
 
-    private boolean isBelowDeep(String path) {
+    /** Whether a directory above is a change with all below it. */
+    boolean isBelowDeep(String path) {
         for (int slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
             if (dirty.get(path.substring(0, slash)) == Extent.TREE) {
                 return true;
@@ -144,6 +148,34 @@ final class Burst {
         moves.put(path, before);
         rewritten.removeIf(other -> other.equals(path) || other.startsWith(path + '/'));
         written.forEach(below -> rewritten.add(path + '/' + below));
+    }
+
+    /** An event of what is no directory. */
+    void file(InotifyEvent event, String path) {
+        if (event.is(InotifyEvent.CREATE)) {
+            fileCreated(path);
+        } else if (event.is(InotifyEvent.ATTRIB)) {
+            fileAttributes(path);
+        } else if (event.is(InotifyEvent.MODIFY)) {
+            fileModified(path);
+        } else {
+            fileChanged(event.cause(), path);
+        }
+    }
+
+    void follow(String link, boolean follow) {
+        if (follow) {
+            followed.add(link);
+        } else {
+            followed.remove(link);
+        }
+    }
+
+    /** What has become dirty, each with whether all below it is; a copy. */
+    Map<String, Boolean> marks() {
+        Map<String, Boolean> marks = new HashMap<>();
+        dirty.forEach((path, extent) -> marks.put(path, extent == Extent.TREE));
+        return marks;
     }
 
     /** A close-write will follow, but not for links, special files, and files that get their name by linking. */
@@ -317,6 +349,7 @@ final class Burst {
         rewritten.clear();
         unsettled.clear();
         held.clear();
+        followed.clear();
     }
 
     private void hold(Held file, long now) {
@@ -329,13 +362,18 @@ final class Burst {
 
     private State state(String path) {
         String absolute = source.absolute(path);
+        boolean behind = followed.contains(path);
         try {
-            Stat stat = LibC.lstat(absolute);
+            Stat stat = behind ? LibC.stat(absolute) : LibC.lstat(absolute);
             if (stat == null) {
                 return State.GONE;
             }
             // links, pipes and devices are complete at once
-            return stat.isRegular() && LibC.isOpenForWriting(absolute) ? State.BEING_WRITTEN : State.COMPLETE;
+            if (!stat.isRegular()) {
+                return State.COMPLETE;
+            }
+            boolean open = behind ? LibC.isOpenForWritingBehind(absolute) : LibC.isOpenForWriting(absolute);
+            return open ? State.BEING_WRITTEN : State.COMPLETE;
         } catch (PosixException e) {
             return State.COMPLETE;
         }

@@ -2,6 +2,7 @@ package io.dromedary.watch;
 
 import io.dromedary.change.ChangeSet;
 import io.dromedary.change.Excludes;
+import io.dromedary.mirror.Following;
 import io.dromedary.posix.LibC;
 import io.dromedary.posix.PosixException;
 import java.nio.file.Path;
@@ -53,6 +54,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private Burst burst;
     /** Null while the root is missing. */
     private WatchedTree tree;
+    /** Null while no link is followed. */
+    private Links links;
 
     private int events;
     /** The last first half of a rename: its cookie, and what the remotes know by that name; null: not known. */
@@ -170,6 +173,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         burst = new Burst(source, switches);
         try {
             tree = openTree();
+            followLinks();
             wake = LibC.wakeDescriptor();
         } catch (RuntimeException e) {
             release();
@@ -227,11 +231,16 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
     }
 
-    private void release() {
+    private void closeTree() {
         if (tree != null) {
             tree.close();
-            tree = null;
         }
+        tree = null;
+        links = null;
+    }
+
+    private void release() {
+        closeTree();
         if (wake >= 0) {
             LibC.closeDescriptor(wake);
             wake = -1;
@@ -249,6 +258,27 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         watches = opened.watches();
         return opened;
+    }
+
+    /**
+     * Goes along with the links that the remotes follow: those of a route that is just coming up are not all known at once.
+     *
+     * @return whether links are watched now that were not before
+     */
+    private boolean followLinks() {
+        Following now = endpoint.follow();
+        if (links == null ? !now.any() : links.following().equals(now)) {
+            return false;
+        }
+        if (links != null) {
+            links.close();
+        }
+        links = now.any() ? new Links(source, excludes, now, burst, tree) : null;
+        tree.setLinks(links);
+        if (links != null) {
+            links.scan();
+        }
+        return links != null;
     }
 
     private void run() {
@@ -283,7 +313,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         drain();
         boolean more = tree != null && tree.prune(MOST_PRUNED);
-        watches = tree == null ? 0 : tree.watches();
+        if (links != null) {
+            more |= links.prune(MOST_PRUNED);
+        }
+        watches = (tree == null ? 0 : tree.watches()) + (links == null ? 0 : links.watches());
         long wait = more ? 0 : burst.nextCheck(next) - System.nanoTime();
         int ready = LibC.awaitReadable(tree == null ? -1 : tree.descriptor(), wake, wait);
         if ((ready & 1) != 0) {
@@ -324,6 +357,9 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             burst.mark("", true);
             return;
         }
+        if (links != null && !rootLost) {
+            links.handle(event);
+        }
         int node = tree.node(event.wd());
         if (node == WatchTable.NONE || rootLost) {
             return;
@@ -358,14 +394,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         if (event.is(InotifyEvent.ISDIR)) {
             handleDirectory(event, node, path);
-        } else if (event.is(InotifyEvent.CREATE)) {
-            burst.fileCreated(path);
-        } else if (event.is(InotifyEvent.ATTRIB)) {
-            burst.fileAttributes(path);
-        } else if (event.is(InotifyEvent.MODIFY)) {
-            burst.fileModified(path);
         } else {
-            burst.fileChanged(cause(event), path);
+            burst.file(event, path);
         }
         // Last, since what the name meant before is over with the mark.
         if (event.is(InotifyEvent.MOVED_TO) && event.cookie() == moved && movedFrom != null) {
@@ -382,21 +412,11 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             }
             return;
         }
-        Switch cause = event.is(InotifyEvent.CREATE) ? Switch.CREATE_FOLDER : cause(event);
+        Switch cause = event.cause();
         burst.mark(cause, path, true);
         burst.announce(path, cause == Switch.CREATE_FOLDER);
         tree.reconcile(node, event.name());
         burst.announce(null, false);
-    }
-
-    private static Switch cause(InotifyEvent event) {
-        if (event.is(InotifyEvent.CLOSE_WRITE)) {
-            return Switch.CLOSE_WRITE;
-        }
-        if (event.is(InotifyEvent.DELETE)) {
-            return Switch.DELETE;
-        }
-        return event.is(InotifyEvent.MOVED_FROM) ? Switch.MOVE_FROM : Switch.MOVE_TO;
     }
 
     /** What is to be done without an event while the root is there; returns when to look again. */
@@ -411,11 +431,15 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             // a directory above may have been renamed, or a file system mounted over it: there is no event for that
             rootLost |= !tree.isRootInPlace();
             nextRootCheck = now + ROOT_CHECK;
+            if (followLinks()) {
+                links.markAll();
+            } else if (links != null) {
+                links.lookAround();
+            }
         }
         if (rootLost) {
             rootLost = false;
-            tree.close();
-            tree = null;
+            closeTree();
             burst.clear();
             burst.mark("", true);
             nextRootRetry = now;
@@ -443,14 +467,19 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
                 burst.mark("", true);
             }
         }
-        problem = tree.isLimitReached()
-                ? "inotify: fs.inotify.max_user_watches is reached, directories are not watched"
-                : null;
+        problem = unwatched();
         long next = nextRootCheck;
         if (rescan) {
             next = Math.min(next, rescanNotBefore);
         }
         return tree.isLimitReached() ? Math.min(next, nextLimitRetry) : next;
+    }
+
+    private String unwatched() {
+        if (tree.isLimitReached()) {
+            return "inotify: fs.inotify.max_user_watches is reached, directories are not watched";
+        }
+        return links != null && links.isFull() ? Links.FULL : null;
     }
 
     /** Watches the root again as soon as it is there; returns when to look again. */
@@ -464,6 +493,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
                 return nextRootRetry;
             }
             tree = openTree();
+            followLinks();
         } catch (IllegalArgumentException | IllegalStateException | PosixException e) {
             // what a limit refused is as many system calls again
             nextRootRetry = now + (e instanceof IllegalStateException ? LIMIT_RETRY : ROOT_RETRY);
@@ -488,6 +518,9 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private void send() {
         int count = events;
         events = 0;
+        if (links != null) {
+            links.update();
+        }
         ChangeSet changes = burst.take();
         if (changes.isEmpty()) {
             return;

@@ -1,6 +1,7 @@
 package io.dromedary.watch;
 
 import io.dromedary.change.Excludes;
+import io.dromedary.mirror.Following;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.camel.Category;
@@ -30,8 +31,8 @@ public class InotifyEndpoint extends DefaultEndpoint {
     public static final String EVENTS_HEADER = "DromedaryEvents";
 
     @UriPath(
-            description = "The directory to watch, with all below it. It may be a symbolic link; links below it are not"
-                    + " followed.")
+            description = "The directory to watch, with all below it. It may be a symbolic link; links below it are"
+                    + " followed as the option following says.")
     @Metadata(required = true)
     private final String path;
 
@@ -65,6 +66,11 @@ public class InotifyEndpoint extends DefaultEndpoint {
                     + " coming the exchange leaves after four times as long, and in a stream of events it is four times"
                     + " all that; a file that was written after a while of nothing leaves after 0.3 ms.")
     private int linger = 4;
+
+    @UriParam(
+            description = "Which links to follow: a bean that says so, now and then again. By default none, and nothing"
+                    + " behind them is watched.")
+    private Supplier<Following> following = () -> Following.NONE;
 
     private boolean wasWatched;
 
@@ -109,6 +115,10 @@ public class InotifyEndpoint extends DefaultEndpoint {
         return excludes == null ? Excludes.of(exclude, excludeRegex) : excludes.get();
     }
 
+    Following follow() {
+        return following.get();
+    }
+
     public String getPath() {
         return path;
     }
@@ -151,5 +161,13 @@ public class InotifyEndpoint extends DefaultEndpoint {
 
     public void setLinger(int linger) {
         this.linger = linger;
+    }
+
+    public Supplier<Following> getFollowing() {
+        return following;
+    }
+
+    public void setFollowing(Supplier<Following> following) {
+        this.following = following;
     }
 }

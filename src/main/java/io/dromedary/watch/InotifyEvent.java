@@ -37,6 +37,23 @@ record InotifyEvent(int wd, int mask, int cookie, String name) {
         return (mask & bits) != 0;
     }
 
+    /** The kind of event that a change by this one belongs to; of a directory's creation too. */
+    Switch cause() {
+        if (is(CLOSE_WRITE)) {
+            return Switch.CLOSE_WRITE;
+        }
+        if (is(DELETE)) {
+            return Switch.DELETE;
+        }
+        if (is(ATTRIB)) {
+            return Switch.ATTRIB;
+        }
+        if (is(CREATE)) {
+            return Switch.CREATE_FOLDER;
+        }
+        return is(MOVED_FROM) ? Switch.MOVE_FROM : Switch.MOVE_TO;
+    }
+
     /** Passes on the events in the buffer, which is in the machine's byte order, between its position and limit. */
     static void decode(ByteBuffer buffer, Consumer<InotifyEvent> events) {
         int at = buffer.position();

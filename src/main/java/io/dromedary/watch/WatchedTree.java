@@ -73,6 +73,9 @@ final class WatchedTree implements AutoCloseable {
     /** The tops of subtrees that left their place, with that place; they may turn up at another one. */
     private final Map<Integer, String> detached = new LinkedHashMap<>();
 
+    /** What else these watches serve; null: nothing. */
+    private Links links;
+
     private boolean starting = true;
     private boolean limitReached;
     private boolean limitLogged;
@@ -126,6 +129,22 @@ final class WatchedTree implements AutoCloseable {
             throw new IllegalStateException(limitMessage());
         }
         starting = false;
+    }
+
+    void setLinks(Links links) {
+        this.links = links;
+    }
+
+    /** Watches a directory anywhere, or has it watched already; the watch descriptor, or the negated errno. */
+    int watchAt(String absolutePath) {
+        return watch(absolutePath, mask);
+    }
+
+    /** Takes a watch away, unless the tree itself needs it. */
+    void release(int wd) {
+        if (table.byWd(wd) == NONE) {
+            LibC.inotifyRemoveWatch(fd, wd);
+        }
     }
 
     int descriptor() {
@@ -213,7 +232,9 @@ final class WatchedTree implements AutoCloseable {
                     node = table.firstChild(node);
                 }
                 int above = table.parent(node);
-                LibC.inotifyRemoveWatch(fd, table.wd(node));
+                if (!isNeededElsewhere(table.wd(node))) {
+                    LibC.inotifyRemoveWatch(fd, table.wd(node));
+                }
                 table.remove(node);
                 budget--;
                 if (node == top) {
@@ -323,10 +344,14 @@ final class WatchedTree implements AutoCloseable {
             return false;
         }
         int wd = watch(path);
-        if (wd >= 0 && table.byWd(wd) == NONE) {
+        if (wd >= 0 && table.byWd(wd) == NONE && !isNeededElsewhere(wd)) {
             LibC.inotifyRemoveWatch(fd, wd);
         }
         return wd == table.wd(node);
+    }
+
+    private boolean isNeededElsewhere(int wd) {
+        return links != null && links.isWatching(wd);
     }
 
     private void detach(int node) {
@@ -418,9 +443,13 @@ final class WatchedTree implements AutoCloseable {
     /** The watch descriptor, an existing one if the directory is watched already; or the negated errno. */
     private int watch(String path) {
         int bits = mask | (path.isEmpty() ? InotifyEvent.DELETE_SELF | InotifyEvent.MOVE_SELF : 0);
-        int wd = LibC.inotifyAddWatch(fd, source.absolute(path), bits);
+        return watch(source.absolute(path), bits);
+    }
+
+    private int watch(String absolutePath, int bits) {
+        int wd = LibC.inotifyAddWatch(fd, absolutePath, bits);
         if (wd == -ENOSPC && !limitReached) {
-            wd = watchWithLimitRaised(path, bits);
+            wd = watchWithLimitRaised(absolutePath, bits);
         }
         if (wd == -ENOSPC && !limitReached) {
             limitReached = true;
@@ -432,14 +461,14 @@ final class WatchedTree implements AutoCloseable {
         return wd;
     }
 
-    private int watchWithLimitRaised(String path, int bits) {
+    private int watchWithLimitRaised(String absolutePath, int bits) {
         String old = read(WATCH_LIMIT);
         try {
             long limit = Long.parseLong(old);
             // up to the old limit may be taken by others of the same user
             String raised = Long.toString(limit + Math.max(limit, countDirectories() * 5 / 4));
             Files.writeString(sysctls.resolve(WATCH_LIMIT), raised);
-            int wd = LibC.inotifyAddWatch(fd, source.absolute(path), bits);
+            int wd = LibC.inotifyAddWatch(fd, absolutePath, bits);
             if (wd == -ENOSPC) {
                 // it is the lower limit of a container, which this one does not move
                 Files.writeString(sysctls.resolve(WATCH_LIMIT), old);
