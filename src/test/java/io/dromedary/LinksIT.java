@@ -12,6 +12,7 @@ import java.io.OutputStream;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
@@ -295,13 +296,13 @@ class LinksIT {
         }
     }
 
-    /** {@code -K}: a directory that is a link at the receiver stays one. */
+    /** {@code -K}: a directory that is a link at the receiver stays one. rsync 3.5 follows none that leads out of the target. */
     @Test
     void aLinkToADirectoryAtTheReceiverIsKept() throws IOException {
         write(source.resolve("dir/file"), "1");
-        Path real = Files.createDirectory(directory.resolve("real"));
-        Files.createSymbolicLink(target.resolve("dir"), real);
-        try (DromedaryProcess dromedary = mirror(target.toString(), "--rsync-args", "-aK")) {
+        Path real = Files.createDirectory(target.resolve("real"));
+        Files.createSymbolicLink(target.resolve("dir"), Path.of("real"));
+        try (DromedaryProcess dromedary = mirror(target.toString(), "--rsync-args", "-aK", "--exclude", "/real")) {
             assertThat(real.resolve("file")).hasContent("1");
             write(source.resolve("dir/file"), "changed");
             write(source.resolve("dir/sub/file"), "1");
@@ -349,6 +350,8 @@ class LinksIT {
                         .filter(line -> line.startsWith("inotify wd:"))
                         .count();
             }
+        } catch (NoSuchFileException closedMeanwhile) {
+            return -1;
         }
         return count;
     }
