@@ -287,6 +287,27 @@ public final class ChangeSet {
         return node.deep || node.dirty && !deep;
     }
 
+    /** Whether a change of that path, of one above it, deep, or of one below it is among these. */
+    public boolean concerns(String path) {
+        return covers(path, false) || hasBelow(path);
+    }
+
+    /** Whether a change of a path below that one is among these. */
+    public boolean hasBelow(String path) {
+        Node node = root;
+        int from = 0;
+        while (from < path.length() && !node.deep) {
+            int slash = path.indexOf('/', from);
+            int to = slash < 0 ? path.length() : slash;
+            node = node.children == null ? null : node.children.get(path.substring(from, to));
+            if (node == null) {
+                return false;
+            }
+            from = to + 1;
+        }
+        return node.deep || node.dirtyBelow > 0;
+    }
+
     public boolean isEmpty() {
         return size() == 0;
     }

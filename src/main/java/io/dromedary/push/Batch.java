@@ -7,7 +7,9 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -30,7 +32,12 @@ public final class Batch {
     private boolean absorbed;
     private long bytesSent;
     private boolean redelivery;
-    private RsyncException partial;
+    private final List<RsyncException> partial = new ArrayList<>();
+    private final Map<String, Refusal> refused = new TreeMap<>();
+    private ChangeSet pushOnly;
+    private int tries;
+    private boolean unfinished = true;
+    private long pause;
 
     public void merge(ChangeSet more) {
         changes.merge(more);
@@ -128,17 +135,77 @@ public final class Batch {
         return made;
     }
 
-    void partial(RsyncException failure) {
-        if (partial == null) {
-            partial = failure;
-        }
+    void partial(RsyncException call) {
+        partial.add(call);
     }
 
-    /** Why some of its paths did not go through, told once; null if all did. */
-    RsyncException takePartial() {
-        RsyncException taken = partial;
-        partial = null;
+    /** The calls that have not got all of their paths through, told once. */
+    List<RsyncException> takePartial() {
+        List<RsyncException> taken = List.copyOf(partial);
+        partial.clear();
         return taken;
+    }
+
+    /** What of it is not through, path by path; a further try leaves these out. */
+    Map<String, Refusal> refused() {
+        return refused;
+    }
+
+    /** The try under way is the last. */
+    void finish() {
+        unfinished = false;
+        pause = 0;
+    }
+
+    /** There is to be another try, of some of its changes, or of all if that is null, after so many milliseconds. */
+    void tryAgain(ChangeSet some, long milliseconds) {
+        pushOnly = some;
+        pause = milliseconds;
+        unfinished = true;
+        tries++;
+    }
+
+    /** Whether there is to be a try, or another one. */
+    public boolean isUnfinished() {
+        return unfinished;
+    }
+
+    /** How long to wait before that, in milliseconds. */
+    public long getPause() {
+        return pause;
+    }
+
+    /** How many tries there were before this one. */
+    int tries() {
+        return tries;
+    }
+
+    /** What is to be pushed. */
+    ChangeSet toPush() {
+        return pushOnly == null ? changes : pushOnly;
+    }
+
+    /** Its changes but for what was refused, for whoever is told of what got through. */
+    public ChangeSet through() {
+        if (refused.isEmpty()) {
+            return changes;
+        }
+        ChangeSet through = new ChangeSet();
+        changes.visit((path, dirty, deep) -> {
+            Refusal refusal = refused.get(path);
+            if (dirty && (refusal == null || deep && !refusal.deep())) {
+                through.add(path, deep);
+            }
+            return refusal == null || !refusal.deep();
+        });
+        return through;
+    }
+
+    /** What of it was refused. */
+    public ChangeSet notThrough() {
+        ChangeSet not = new ChangeSet();
+        refused.values().forEach(refusal -> not.add(refusal.path(), refusal.deep()));
+        return not;
     }
 
     void sent(long bytes) {

@@ -40,7 +40,7 @@ public record Difference(String path, boolean directory, boolean deleted, String
                 || !deleted && !line.matches("[<>ch.][fdLDS].{9} .*")) {
             return null;
         }
-        String name = ESCAPE.matcher(line.substring(LETTERS + 1)).replaceAll(Difference::unescaped);
+        String name = unescape(line.substring(LETTERS + 1));
         boolean directory = name.endsWith("/");
         if (directory) {
             name = name.substring(0, name.length() - 1);
@@ -50,6 +50,11 @@ public record Difference(String path, boolean directory, boolean deleted, String
                 directory,
                 deleted,
                 line.substring(0, LETTERS).strip());
+    }
+
+    /** A name in rsync's words, as a byte string. */
+    static String unescape(String told) {
+        return ESCAPE.matcher(told).replaceAll(Difference::unescaped);
     }
 
     private static String unescaped(MatchResult octal) {

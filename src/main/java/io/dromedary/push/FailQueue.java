@@ -42,7 +42,8 @@ import org.slf4j.LoggerFactory;
  * <p>A file is text, one change a line: {@code entry PATH} (the entry itself), {@code tree PATH} (and everything below
  * it) or {@code attributes PATH} (the entry, its content apart), PATH relative to the mirror's root, "." the root itself; control bytes and the backslash are written {@code
  * \xHH}, {@code \\}, all other bytes as they are. {@code linked PATH} says that the remote's files there may be shared with
- * another name (see {@link Renames}). Lines starting with '#' tell people more. Deleting a file of {@code
+ * another name (see {@link Renames}). {@code failed/REMOTE/refused} holds the paths that the remote refused, one by one
+ * ({@link RefusedPaths}), with what people are told of each above it. Lines starting with '#' tell people more. Deleting a file of {@code
  * failed/} forgets its changes. Files in {@code failed/} are fsynced; those in {@code pending/} are not: they outlive
  * this process, not a power failure, after which the start-up sync finds all.
  */
@@ -55,9 +56,9 @@ public final class FailQueue implements AutoCloseable {
      */
     private static final long MAX_JOURNAL = 1 << 20;
 
-    private static final String OLDEST = "# oldest change: ";
-    private static final String TRIES = "# tries: ";
-    private static final String ERROR = "# error: ";
+    static final String OLDEST = "# oldest change: ";
+    static final String TRIES = "# tries: ";
+    static final String ERROR = "# error: ";
 
     private Path state;
     private Mirrors mirrors;
@@ -65,6 +66,7 @@ public final class FailQueue implements AutoCloseable {
     private long backoff;
     private long maxBackoff;
     private final Map<String, Outage> outages = new HashMap<>();
+    private final Map<String, RefusedPaths> refused = new HashMap<>();
     private FileChannel pid;
     private final Map<Batch, Journal> journals = new HashMap<>();
     private final Map<Path, Failure> failures = new HashMap<>();
@@ -125,7 +127,52 @@ public final class FailQueue implements AutoCloseable {
             if (!files(remote).isEmpty()) {
                 outages.put(remote.getFileName().toString(), new Outage());
             }
+            readRefused(remote.getFileName().toString());
         }
+    }
+
+    /** What is kept of each path is what stands above it since the path before. */
+    private void readRefused(String remote) throws IOException {
+        RefusedPaths paths = refused(remote);
+        if (!Files.isRegularFile(paths.file())) {
+            return;
+        }
+        Instant since = Instant.now();
+        int tries = 1;
+        String words = "";
+        for (String line :
+                Files.readString(paths.file(), StandardCharsets.ISO_8859_1).split("\n")) {
+            try {
+                if (line.startsWith(OLDEST)) {
+                    since = Instant.parse(line.substring(OLDEST.length()));
+                } else if (line.matches(TRIES + "\\d{1,9}")) {
+                    tries = Integer.parseInt(line.substring(TRIES.length()));
+                } else if (line.startsWith(ERROR)) {
+                    words = error(line);
+                } else if (line.startsWith("entry ") || line.startsWith("tree ")) {
+                    String path = line.substring(line.indexOf(' ') + 1);
+                    paths.restore(
+                            path.equals(".") ? "" : ByteString.unescape(path),
+                            line.startsWith("tree "),
+                            words,
+                            since,
+                            tries);
+                }
+            } catch (IllegalArgumentException | DateTimeException e) {
+                LOG.warn("{}: left out: {}", paths.file(), e.getMessage());
+            }
+        }
+    }
+
+    private static String error(String line) {
+        return new String(
+                ByteString.bytes(ByteString.unescape(line.substring(ERROR.length()))), StandardCharsets.UTF_8);
+    }
+
+    private RefusedPaths refused(String remote) {
+        return refused.computeIfAbsent(
+                remote,
+                id -> new RefusedPaths(id, state.resolve("failed").resolve(id).resolve("refused")));
     }
 
     /** Two processes on one state directory would take each other's changes for left behind. */
@@ -218,6 +265,23 @@ public final class FailQueue implements AutoCloseable {
         }
     }
 
+    /**
+     * Writes what a push leaves out for rsync to read; it is gone when the push is over, or at the next start.
+     *
+     * @return the file; null if it could not be written
+     */
+    synchronized Path leaveOut(String remote, Batch batch, String patterns) {
+        try {
+            Path file = directory("pending", remote).resolve(++sequence + ".left-out.new");
+            writeNew(file, patterns, false);
+            batch.keptIn(file);
+            return file;
+        } catch (IOException e) {
+            LOG.warn("{}: cannot write what a push leaves out: {}", state, e.toString());
+            return null;
+        }
+    }
+
     private static String linkedText(Collection<String> names) {
         StringBuilder lines = new StringBuilder();
         names.forEach(
@@ -237,8 +301,10 @@ public final class FailQueue implements AutoCloseable {
         }
     }
 
-    /** The batch is through: nothing of it is owed any more. */
+    /** The batch is through: nothing of it is owed any more but the paths that were refused. */
     synchronized void through(String remote, Batch batch) {
+        // Before anything of it is deleted.
+        settleRefused(remote, batch);
         closeJournal(batch);
         delete(batch.files());
         Outage outage = outages.remove(remote);
@@ -251,6 +317,48 @@ public final class FailQueue implements AutoCloseable {
         }
     }
 
+    private void settleRefused(String remote, Batch batch) {
+        RefusedPaths paths = refused(remote);
+        if (!paths.settle(batch, this::pause)) {
+            return;
+        }
+        if (paths.size() > RefusedPaths.MOST) {
+            Batch whole = new Batch();
+            whole.merge(paths.changes());
+            whole.sinceNanos(paths.failures().iterator().next().sinceNanos());
+            String error = paths.size() + " paths are refused, the last one: "
+                    + batch.refused().values().iterator().next().words();
+            paths.clear();
+            deleteRefused(paths);
+            keep(remote, whole, new RsyncException(23, error));
+            return;
+        }
+        try {
+            if (paths.isEmpty()) {
+                deleteRefused(paths);
+            } else {
+                directory("failed", remote);
+                writeNew(paths.file(), paths.text(), true);
+            }
+        } catch (IOException e) {
+            LOG.error("{}: cannot write it, what is refused is kept in memory: {}", paths.file(), e.toString());
+        }
+    }
+
+    private static void deleteRefused(RefusedPaths paths) {
+        delete(List.of(paths.file()));
+    }
+
+    /** In milliseconds, after so many tries. */
+    private long pause(int tries) {
+        return Math.min(maxBackoff, backoff << Math.min(20, tries - 1));
+    }
+
+    /** The paths that this remote refuses, or that cannot be read for it. */
+    public synchronized Collection<Failure> refusedBy(String remote) {
+        return refused(remote).failures();
+    }
+
     /** Keeps the batch that failed for redelivery. */
     public synchronized void keep(
             @Header("remote") String remote,
@@ -260,12 +368,18 @@ public final class FailQueue implements AutoCloseable {
         Outage outage = outages.computeIfAbsent(remote, id -> new Outage());
         outage.tries++;
         outage.trying = false;
-        long pause = Math.min(maxBackoff, backoff << Math.min(20, outage.tries - 1));
-        outage.next = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause);
+        outage.next = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause(outage.tries));
         keep(remote, batch, outage, String.valueOf(RsyncException.in(error).getMessage()));
     }
 
     private void keep(String remote, Batch batch, Outage outage, String error) {
+        RefusedPaths known = refused(remote);
+        known.giveBack();
+        String changes = text(batch.changes(), known) + linkedText(batch.linked());
+        if (changes.isEmpty()) {
+            delete(batch.files());
+            return;
+        }
         String header = "# not yet at " + remote + " (" + mirrors.remote(remote).target()
                 + "); delete this file to forget it\n"
                 + OLDEST + batch.since() + "\n"
@@ -273,10 +387,7 @@ public final class FailQueue implements AutoCloseable {
                 + ERROR
                 + ByteString.escape(ByteString.of(error)) + "\n";
         try {
-            writeNew(
-                    directory("failed", remote).resolve(++sequence + ".changes"),
-                    header + text(batch.changes()) + linkedText(batch.linked()),
-                    true);
+            writeNew(directory("failed", remote).resolve(++sequence + ".changes"), header + changes, true);
             delete(batch.files());
         } catch (IOException e) {
             LOG.error(
@@ -306,6 +417,14 @@ public final class FailQueue implements AutoCloseable {
             outage.getValue().trying = true;
             due.add(new Redelivery(remote, read(remote, outage.getValue())));
         }
+        refused.forEach((remote, paths) -> {
+            if (mirrors.knows(remote) && !outages.containsKey(remote) && paths.isDue()) {
+                Batch batch = new Batch();
+                batch.redelivered();
+                paths.addDue(batch, false);
+                due.add(new Redelivery(remote, batch));
+            }
+        });
         return due;
     }
 
@@ -315,6 +434,7 @@ public final class FailQueue implements AutoCloseable {
         if (outage != null) {
             outage.next = System.nanoTime();
         }
+        refused(remote).retry();
     }
 
     /**
@@ -327,6 +447,8 @@ public final class FailQueue implements AutoCloseable {
     public synchronized int drop(String remote, boolean owesAll) {
         int dropped = failed(remote).stream().mapToInt(Failure::changes).sum();
         List<Path> files = failedFiles(remote);
+        refused(remote).clear();
+        deleteRefused(refused(remote));
         Outage outage = outages.get(remote);
         if (outage != null && outage.unsaved != null) {
             dropped += outage.unsaved.changes().size();
@@ -343,16 +465,20 @@ public final class FailQueue implements AutoCloseable {
     }
 
     /**
-     * One file of the fail queue.
+     * One file of the fail queue, or one path that was refused.
      *
      * @param changes how many are in it
      * @param sinceNanos when the oldest of them happened, on the clock of {@link System#nanoTime}
      * @param tries how often it was tried
      * @param error rsync's words at the last try
+     * @param refused of a path that alone was refused, its line; else null
      */
-    public record Failure(Path file, int changes, long sinceNanos, int tries, String error) {
+    public record Failure(Path file, int changes, long sinceNanos, int tries, String error, String refused) {
         /** The changes, one a line as in the file: {@code entry PATH} and the like, PATH a byte string. */
         public List<String> lines() throws IOException {
+            if (refused != null) {
+                return List.of(refused);
+            }
             return Files.readString(file, StandardCharsets.ISO_8859_1)
                     .lines()
                     .filter(line -> Stream.of("entry ", "tree ", "attributes ").anyMatch(line::startsWith))
@@ -362,10 +488,10 @@ public final class FailQueue implements AutoCloseable {
 
     /** What this remote has failed to get. */
     public synchronized List<Failure> failed(String remote) {
+        List<Failure> all = new ArrayList<>(refused(remote).failures());
         if (!outages.containsKey(remote)) {
-            return List.of();
+            return all;
         }
-        List<Failure> all = new ArrayList<>();
         List<Path> files = failedFiles(remote);
         for (Path file : files) {
             // A file never changes once it is there, and is mostly asked for many times.
@@ -396,11 +522,10 @@ public final class FailQueue implements AutoCloseable {
             if (line.matches(TRIES + "\\d{1,9}")) {
                 tries = Integer.parseInt(line.substring(TRIES.length()));
             } else if (line.startsWith(ERROR)) {
-                error = new String(
-                        ByteString.bytes(ByteString.unescape(line.substring(ERROR.length()))), StandardCharsets.UTF_8);
+                error = error(line);
             }
         }
-        return new Failure(file, batch.changes().size(), batch.sinceNanos(), tries, error);
+        return new Failure(file, batch.changes().size(), batch.sinceNanos(), tries, error, null);
     }
 
     /** When the oldest change that this remote has failed to get happened, by {@link System#nanoTime}; or null. */
@@ -408,6 +533,17 @@ public final class FailQueue implements AutoCloseable {
         Long oldest = null;
         for (Failure failure : failed(remote)) {
             if (oldest == null || failure.sinceNanos - oldest < 0) {
+                oldest = failure.sinceNanos;
+            }
+        }
+        return oldest;
+    }
+
+    /** The same but for what was refused and is not being tried again just now. */
+    synchronized Long oldestExpected(String remote) {
+        Long oldest = refused(remote).oldestTrying();
+        for (Failure failure : failed(remote)) {
+            if (failure.refused == null && (oldest == null || failure.sinceNanos - oldest < 0)) {
                 oldest = failure.sinceNanos;
             }
         }
@@ -431,6 +567,7 @@ public final class FailQueue implements AutoCloseable {
             batch.absorb(outage.unsaved);
             outage.unsaved = null;
         }
+        refused(remote).addDue(batch, true);
         return batch;
     }
 
@@ -466,9 +603,14 @@ public final class FailQueue implements AutoCloseable {
     }
 
     private static String text(ChangeSet changes) {
+        return text(changes, null);
+    }
+
+    /** @param kept what need not be told, for it is kept there; or null */
+    private static String text(ChangeSet changes, RefusedPaths kept) {
         StringBuilder lines = new StringBuilder();
         changes.visit((path, dirty, deep) -> {
-            if (dirty) {
+            if (dirty && (kept == null || !kept.holds(path, deep))) {
                 lines.append(deep ? "tree " : changes.isWritten(path) ? "entry " : "attributes ")
                         .append(path.isEmpty() ? "." : ByteString.escape(path))
                         .append('\n');

@@ -273,6 +273,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
                 state.returning.add(again);
             }
             failQueue.through(remote, batch);
+            boolean partial = !batch.refused().isEmpty();
             if (state.tries > 0) {
                 String now = state.down ? "up again" : "all changes are through";
                 LOG.info("{}: {} after {} failed tries", remote, now, state.tries);
@@ -284,7 +285,10 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             state.lastPush = Instant.now();
             state.pushes++;
             state.bytesSent += batch.bytesSent();
-            push = push(remote, lane, batch, "ok");
+            if (partial) {
+                state.lastError = batch.refused().values().iterator().next().words();
+            }
+            push = push(remote, lane, batch, partial ? "partial" : "ok");
             report(push, lane);
             // In the same step as the question what has to come again: a live push ends before this full sync or after.
             release(lane);
@@ -324,7 +328,8 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         if (push.fullSync()) {
             String live = state.synced ? "" : "; live";
             state.synced = true;
-            LOG.info("{}: full sync done in {} s, {} bytes sent{}", push.remote(), seconds, push.bytes(), live);
+            String but = push.outcome().equals("ok") ? "" : " but for what is refused";
+            LOG.info("{}: full sync done in {} s{}, {} bytes sent{}", push.remote(), seconds, but, push.bytes(), live);
             return;
         }
         LOG.debug("{}: {} changes, {} bytes sent", push.remote(), push.changes(), push.bytes());
@@ -553,7 +558,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             pending += lane.pushing == null ? 0 : lane.pushing.pending();
             pending += lane.gathering == null || lane.gathering == lane.pushing ? 0 : lane.gathering.pending();
         }
-        Long oldest = oldest(remote, state);
+        Long oldest = oldest(remote, state, failQueue.oldest(remote));
         return new Progress(
                 word(state),
                 state.synced || !initialSync,
@@ -582,14 +587,18 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         return state.live.inFlight ? "pushing" : "live";
     }
 
-    /** When the oldest change that is not yet at this remote happened, by {@link System#nanoTime}; or null. */
-    private Long oldest(String remote, State state) {
+    /**
+     * When the oldest change that is not yet at this remote happened, by {@link System#nanoTime}; or null.
+     *
+     * @param failed that of the fail queue
+     */
+    private Long oldest(String remote, State state, Long failed) {
         List<Batch> owed = new ArrayList<>(state.returning);
         for (Lane lane : List.of(state.live, state.full)) {
             owed.add(lane.pushing);
             owed.add(lane.gathering);
         }
-        Long oldest = failQueue.oldest(remote);
+        Long oldest = failed;
         // After a full sync that failed, until the next try or until a person drops it.
         if (!state.again.changes().isEmpty() && (state.full.inFlight || state.full.waiting || oldest != null)) {
             owed.add(state.again);
@@ -604,7 +613,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     /**
      * Waits until nothing that came before is owed to a remote any more: not waiting, not being pushed, not failed, and
-     * not to be pushed once more because of a full sync.
+     * not to be pushed once more because of a full sync. What it refuses is waited for only while it is tried again.
      *
      * @param mark what came before, on the clock of {@link System#nanoTime}
      * @param deadline until when to wait, on that clock
@@ -613,7 +622,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     public synchronized boolean awaitThrough(String remote, long mark, long deadline) throws InterruptedException {
         State state = state(mirrors.remote(remote).id());
         while (!state.down && !state.paused) {
-            Long oldest = oldest(remote, state);
+            Long oldest = oldest(remote, state, failQueue.oldestExpected(remote));
             if ((oldest == null || oldest - mark > 0) && (state.synced || !initialSync)) {
                 return true;
             }

@@ -11,6 +11,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.mirror.Target;
 import io.dromedary.posix.Entries;
+import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import io.dromedary.push.Renames.Rename;
 import java.io.ByteArrayInputStream;
@@ -143,22 +144,26 @@ public final class RsyncCalls {
         Remote remote = mirrors.remote(remoteId);
         Exception lastTry = exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, Exception.class);
         Batch batch = exchange.getMessage().getBody(Batch.class);
+        boolean isFirstTry = lastTry == null && batch.tries() == 0;
         batch.made().clear();
-        ChangeSet changes = batch.changes();
+        ChangeSet changes = batch.toPush();
         List<Call> first = new ArrayList<>();
         if (!batch.linked().isEmpty()) {
             changes = new ChangeSet();
-            changes.merge(batch.changes());
+            changes.merge(batch.toPush());
             for (String name : batch.linked()) {
                 changes.add(name, true);
             }
             addRules(first, remote, List.copyOf(batch.linked()), Set.of());
         }
-        Sorted sorted = sorted(remote, changes);
-        if (lastTry == null && batch.linked().isEmpty()) {
+        Sorted sorted = sorted(remote, changes, batch.refused());
+        if (!batch.refused().isEmpty()) {
+            sorted.refusedFile = failQueue.leaveOut(remote.id(), batch, patterns(batch.refused()));
+        }
+        if (isFirstTry && batch.linked().isEmpty()) {
             addRenamed(first, remote, batch, sorted);
         }
-        Iterable<Call> rest = callsFor(remote, changes, sorted, batch.made(), lastTry == null);
+        Iterable<Call> rest = callsFor(remote, changes, sorted, batch.made(), isFirstTry);
         Iterable<Call> calls = first.isEmpty() ? rest : joined(first, rest);
         // What is gone, is gone from the path where the source was a moment ago: only if it still is there.
         String problem = remote.mirror().problem();
@@ -192,7 +197,7 @@ public final class RsyncCalls {
 
     /** The calls that bring these paths at that remote up to date; to be gone through once. */
     public Iterable<Call> callsFor(Remote remote, ChangeSet changes) {
-        return callsFor(remote, changes, sorted(remote, changes), Set.of(), false);
+        return callsFor(remote, changes, sorted(remote, changes, Map.of()), Set.of(), false);
     }
 
     /**
@@ -213,7 +218,7 @@ public final class RsyncCalls {
         if (byTime.isEmpty()) {
             return callsFileByFile(remote, sorted, changes, made, shortNames);
         }
-        Sorted others = new Sorted(remote.mirror(), remote.following(), changes);
+        Sorted others = new Sorted(remote.mirror(), remote.following(), changes, sorted.refused);
         others.deepByTime.addAll(byTime);
         Iterable<Call> first = sorted.deep.isEmpty()
                 ? callsFor(remote, sorted, changes, made)
@@ -248,7 +253,7 @@ public final class RsyncCalls {
         boolean compared = sorted.deepByTime.isEmpty();
         String common = common(tops);
         boolean below = shortNames && !common.isEmpty() && Renames.isPlain(common) && remote.startsAnywhere();
-        Walk walk = new Walk(remote.mirror(), remote.following(), tops, LARGE_BYTES);
+        Walk walk = new Walk(remote.mirror(), remote.following(), sorted.refused.keySet(), tops, LARGE_BYTES);
         sorted.deep.clear();
         sorted.deepByTime.clear();
         // Mostly that is all; the rest is looked at while rsync reads the list.
@@ -297,7 +302,7 @@ public final class RsyncCalls {
                     if (below) {
                         ready.add(below(remote, common, walk, compared));
                     } else {
-                        Sorted more = new Sorted(remote.mirror(), remote.following(), changes);
+                        Sorted more = new Sorted(remote.mirror(), remote.following(), changes, sorted.refused);
                         more.walk = walk;
                         more.comparesWalk = compared;
                         ready.addAll(callsFor(remote, more, changes, made));
@@ -381,9 +386,18 @@ public final class RsyncCalls {
         return remote.timesOutFar() ? List.of("--remote-option=--timeout=0") : List.of();
     }
 
-    private Sorted sorted(Remote remote, ChangeSet changes) {
+    /** What a try of a push leaves out, for it was refused in the one before. */
+    private static String patterns(Map<String, Refusal> refused) {
+        StringBuilder patterns = new StringBuilder();
+        refused.keySet().stream()
+                .filter(path -> !path.isEmpty())
+                .forEach(path -> patterns.append('/').append(literal(path)).append('\0'));
+        return patterns.toString();
+    }
+
+    private Sorted sorted(Remote remote, ChangeSet changes, Map<String, Refusal> refused) {
         Mirror mirror = remote.mirror();
-        Sorted sorted = new Sorted(mirror, remote.following(), changes);
+        Sorted sorted = new Sorted(mirror, remote.following(), changes, refused);
         changes.visit(sorted::sort);
         return sorted;
     }
@@ -485,7 +499,7 @@ public final class RsyncCalls {
     /** What lies below the new name, but for what is being written; returns whether that is all. */
     private boolean addRenamedTree(
             List<Call> calls, Remote remote, Rename rename, Sorted sorted, Set<String> rewritten) {
-        Walk walk = new Walk(remote.mirror(), Following.NONE, List.of(rename.to()), Long.MAX_VALUE);
+        Walk walk = new Walk(remote.mirror(), Following.NONE, Set.of(), List.of(rename.to()), Long.MAX_VALUE);
         for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
             List<String> paths = new ArrayList<>();
             walk.go(maxPaths, paths);
@@ -558,6 +572,9 @@ public final class RsyncCalls {
         if (changes.isEverything()) {
             fullSyncExcludes.forEach(pattern -> options.add("--exclude=" + pattern));
         }
+        if (sorted.refusedFile != null) {
+            options.add("--exclude-from=" + sorted.refusedFile);
+        }
         addDeep(calls, remote, sorted.deepByTime, options);
         options.add(COMPARED);
         addDeep(calls, remote, sorted.deep, options);
@@ -604,7 +621,9 @@ public final class RsyncCalls {
                     gone.add(path);
                 } else if (path.isEmpty()) {
                     sorted.rootChanged = true;
-                } else if (!excluded && !(sendsAtClose && Walk.isBeingWritten(sorted.root, path, remote.following()))) {
+                } else if (!excluded
+                        && !(sendsAtClose && Walk.isBeingWritten(sorted.root, path, remote.following()))
+                        && !sorted.refused.containsKey(path)) {
                     // Of what differs in attributes alone the content was looked at already, where it had to be.
                     (difference.itemized().startsWith(".") ? sorted.heavy : sorted.present).add(path);
                 }
@@ -635,7 +654,7 @@ public final class RsyncCalls {
      * excludes among them.
      */
     public List<Call> questionsFor(Remote remote, ChangeSet changes) {
-        Sorted sorted = sorted(remote, changes);
+        Sorted sorted = sorted(remote, changes, Map.of());
         return remote.mirror().excludes().hasRegexes()
                 ? questions(remote, sorted, changes)
                 : callsFor(remote, sorted, changes, Set.of());
@@ -855,6 +874,10 @@ public final class RsyncCalls {
         final Mirror mirror;
         final Excludes excludes;
         final Following following;
+        final Map<String, Refusal> refused;
+        /** The file that tells rsync of these; null: none is needed. */
+        Path refusedFile;
+
         final ChangeSet changes;
         /** What was written, its content to be compared. */
         final Set<String> present = new LinkedHashSet<>();
@@ -881,12 +904,13 @@ public final class RsyncCalls {
         /** How many of those that are present other calls may have brought by then. */
         int renamed;
 
-        Sorted(Mirror mirror, Following following, ChangeSet changes) {
+        Sorted(Mirror mirror, Following following, ChangeSet changes, Map<String, Refusal> refused) {
             this.root = ByteString.of(mirror.source().toString());
             this.mirror = mirror;
             this.excludes = mirror.excludes();
             this.following = following;
             this.changes = changes;
+            this.refused = refused;
             this.leftOut = new LeftOut(mirror);
             this.watchFollowsMore = !mirror.get().equals(following);
         }
@@ -928,9 +952,22 @@ public final class RsyncCalls {
                 // It comes with the whole.
                 return true;
             }
-            Seen seen = following.look(root, path);
+            Seen seen;
+            try {
+                seen = following.look(root, path);
+            } catch (PosixException e) {
+                // In a directory that may not be entered: rsync says so.
+                if (!refused.containsKey(path)) {
+                    present.add(path);
+                }
+                return false;
+            }
             Stat stat = seen.stat();
             boolean directory = seen.what() == What.DIRECTORY;
+            Refusal refusal = refused.get(path);
+            if (refusal != null && (refusal.deep() || !directory)) {
+                return false;
+            }
             if (seen.what() == What.NOWHERE || seen.what() == What.CYCLE) {
                 leftOut.add(path, seen, dirty);
                 return false;
@@ -960,22 +997,6 @@ public final class RsyncCalls {
                 light.add(path);
             }
             return true;
-        }
-    }
-
-    /** Notes that a call of the batch has not got all of its paths through. */
-    public void remember(Exchange exchange) {
-        RsyncException partial = (RsyncException)
-                RsyncException.in(exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, Exception.class));
-        exchange.getProperty("batch", Batch.class).partial(partial);
-    }
-
-    /** Once all calls are through: throws what the first of them said that got not all through. */
-    public void failIfPartial(Exchange exchange) {
-        Batch batch = exchange.getProperty("batch", Batch.class);
-        RsyncException partial = batch == null ? null : batch.takePartial();
-        if (partial != null) {
-            throw partial;
         }
     }
 

@@ -1,21 +1,46 @@
 package io.dromedary.push;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
-import org.apache.camel.ExchangeException;
 import org.apache.camel.RuntimeCamelException;
 import org.apache.camel.util.ObjectHelper;
 
 /** An rsync call that did not end well; its message is rsync's own words. */
-public final class RsyncException extends RuntimeCamelException {
+public class RsyncException extends RuntimeCamelException {
     private final int exitCode;
     private final String words;
     private List<String> arguments = List.of();
+    private final Told told;
+
+    /**
+     * All that a call wrote to stderr.
+     *
+     * @param directory where rsync worked
+     * @param deletes whether rsync finds itself what is too much, and leaves that where it could not read something
+     */
+    record Told(String text, Path directory, boolean deletes) {}
 
     RsyncException(int exitCode, String words) {
+        this(exitCode, words, null);
+    }
+
+    /** @param told null if not all of it is known */
+    RsyncException(int exitCode, String words, Told told) {
         super((words.isEmpty() ? "rsync said nothing" : words) + " (rsync exit code " + exitCode + ")");
         this.exitCode = exitCode;
         this.words = words;
+        this.told = told;
+    }
+
+    /** Null if not all is known that rsync said. */
+    Told told() {
+        return told;
+    }
+
+    /** Whether the receiver ended at a file for which it has no room. */
+    boolean isCut() {
+        return getMeaning() == Meaning.AGAIN && told != null && Refusal.cuts(told.text);
     }
 
     public int getExitCode() {
@@ -57,11 +82,6 @@ public final class RsyncException extends RuntimeCamelException {
      */
     public boolean isDeletionRefused() {
         return exitCode == 2 && (words.contains("invalid file mode 00") || !words.contains("protocol version"));
-    }
-
-    /** Whether all but some paths went through. */
-    public static boolean partial(@ExchangeException Exception caught) {
-        return in(caught) instanceof RsyncException e && e.getMeaning() == Meaning.PARTIAL;
     }
 
     /** What rsync or the guard said, out of what Camel has wrapped around it; or the exception itself if it is neither. */

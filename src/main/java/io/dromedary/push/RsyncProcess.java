@@ -40,7 +40,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Runs one rsync for the {@code exec} component: the list on its stdin, no shell, no more than {@value #KEPT} bytes of
- * its words kept (but for a list of differences), and nothing of it left behind.
+ * its words kept (but for errors and a list of differences), and nothing of it left behind.
  *
  * <p>Camel's own executor keeps all output, ends only the direct child at a time-out and cannot set the environment,
  * which decides the language rsync's errors come in.
@@ -87,8 +87,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     /** How long what an rsync has left behind may hold its output open, in milliseconds. */
     private static final long AFTER_END = 2_000;
 
-    /** Of stdout and stderr each, its end: statistics and the last errors stand there. A list is kept as a whole. */
+    /** Of stdout, its end: statistics stand there. A list is kept as a whole. */
     private static final int KEPT = 64 * 1024;
+
+    /** Of stderr: a line for each of some thousand paths that do not go through. */
+    private static final int KEPT_ERRORS = 1 << 20;
 
     /** What a pipe takes while nobody reads it, however short of memory for pipes the user is: pipe(7), PIPE_BUF. */
     private static final int TAKEN_UNREAD = 4096;
@@ -175,7 +178,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             // until it has read its list, and while it works there what is mounted there stays.
             checkPlace(process, command.getWorkingDir());
             Input input = new Input(process.getOutputStream(), command.getInput());
-            Output errors = new Output(process.getErrorStream(), KEPT, "rsync-stderr", null);
+            Output errors = new Output(process.getErrorStream(), KEPT_ERRORS, "rsync-stderr", null);
             Output output = new Output(process.getInputStream(), kept, "rsync-stdout", told);
             int exitCode = exitCode(process, command.getArgs());
             RuntimeException untold = input.join();
@@ -191,7 +194,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 throw new RsyncException(exitCode, "rsync was ended by signal " + (exitCode - 128));
             }
             if (Meaning.of(exitCode) != Meaning.DONE) {
-                throw new RsyncException(exitCode, words(errors.text()));
+                throw PartialException.of(
+                        exitCode, words(errors.text()), errors.isWhole() ? told(command, errors) : null);
             }
             if (untold != null) {
                 throw untold;
@@ -205,7 +209,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         } catch (IOException e) {
             checkPlace(null, command.getWorkingDir());
             if (command.getWorkingDir() != null && !Files.isDirectory(Path.of(command.getWorkingDir()))) {
-                throw new RsyncException(23, command.getWorkingDir() + " has moved meanwhile");
+                throw PartialException.of(23, command.getWorkingDir() + " has moved meanwhile", null);
             }
             throw new UncheckedIOException(e.getMessage(), e);
         } catch (InterruptedException e) {
@@ -218,6 +222,15 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 running.remove(process);
             }
         }
+    }
+
+    private static RsyncException.Told told(ExecCommand command, Output errors) {
+        if (command.getWorkingDir() == null) {
+            return null;
+        }
+        List<String> arguments = command.getArgs();
+        boolean deletes = arguments.contains("--delete") && !arguments.contains("--delete-missing-args");
+        return new RsyncException.Told(errors.text(), Path.of(command.getWorkingDir()), deletes);
     }
 
     private List<String> arguments(ExecCommand command) throws IOException {
@@ -259,7 +272,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         } catch (IOException e) {
             // It has ended already, or the source is gone: nothing of this is sent.
         }
-        throw new RsyncException(23, directory + " has moved meanwhile");
+        throw PartialException.of(23, directory + " has moved meanwhile", null);
     }
 
     /** Waits for the end; a process that is silent for too long has not got one, see above. */
@@ -527,6 +540,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         private final int most;
         private final Consumer<String> told;
         private volatile byte[] kept = new byte[0];
+        private volatile boolean whole;
 
         /** @param told gets it as it comes, each time with some of what came before; or null */
         Output(InputStream stream, int most, String name, Consumer<String> told) {
@@ -539,6 +553,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
         private void read(InputStream stream) {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+            boolean cut = false;
             byte[] buffer = new byte[told == null ? BUFFER : PIPE];
             String before = "";
             try (stream) {
@@ -558,6 +573,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                     bytes.write(buffer, 0, n);
                     if (bytes.size() / 2 > most) {
                         byte[] all = bytes.toByteArray();
+                        cut = true;
                         bytes.reset();
                         bytes.write(all, all.length - most, most);
                     }
@@ -568,6 +584,12 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 Thread.currentThread().interrupt();
             }
             kept = bytes.toByteArray();
+            whole = !cut;
+        }
+
+        /** Whether nothing of it was dropped. */
+        boolean isWhole() {
+            return whole;
         }
 
         /** What rsync has started and left behind, an ssh that serves further connections, may never close the stream: whether it has ended. */

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Goes through whole directories, a part at a time, and leaves out the files that somebody is writing: their close is a
@@ -28,6 +29,7 @@ final class Walk {
     private final Excludes excludes;
     private final Mirror mirror;
     private final Following following;
+    private final Set<String> refused;
     private final long largest;
     /** What comes next, last first; a directory's path with a slash at its end. */
     private final Deque<String> waiting = new ArrayDeque<>();
@@ -39,14 +41,16 @@ final class Walk {
 
     /**
      * @param following the links that lead on
+     * @param refused paths that are passed over with all below them
      * @param tops relative to the mirror's root; none is excluded
      * @param largest files of more bytes are kept apart, so that no others wait for them
      */
-    Walk(Mirror mirror, Following following, Collection<String> tops, long largest) {
+    Walk(Mirror mirror, Following following, Set<String> refused, Collection<String> tops, long largest) {
         this.root = ByteString.of(mirror.source().toString());
         this.excludes = mirror.excludes();
         this.mirror = mirror;
         this.following = following;
+        this.refused = refused;
         this.largest = largest;
         this.leftOut = new LeftOut(mirror);
         tops.forEach(top -> waiting.addLast(top + "/"));
@@ -143,7 +147,7 @@ final class Walk {
         try {
             is = Entries.list(root + "/" + directory + (followed ? "/." : ""), (name, isDirectory) -> {
                 String path = directory + "/" + name;
-                if (!excludes.matches(path, isDirectory)) {
+                if (!excludes.matches(path, isDirectory) && !refused.contains(path)) {
                     waiting.addLast(isDirectory ? path + "/" : path);
                 }
             });

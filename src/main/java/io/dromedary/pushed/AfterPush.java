@@ -126,11 +126,17 @@ public final class AfterPush implements CamelContextAware, StartupListener {
     public Set<String> through(Exchange exchange, @Header("remote") String remote) {
         Set<String> routes = new HashSet<>();
         if (!subscriptions.isEmpty()) {
-            ChangeSet changes = exchange.getProperty("batch", Batch.class).changes();
+            Batch batch = exchange.getProperty("batch", Batch.class);
+            ChangeSet changes = batch.through();
+            ChangeSet refused = batch.notThrough();
             long readFrom = exchange.getProperty(READ_FROM, Long.class);
             for (Subscription subscription : subscriptions) {
                 if (subscription.through(remote, changes, readFrom)) {
                     routes.add(subscription.id());
+                }
+                if (!refused.isEmpty() && !batch.isEverything()) {
+                    // A directory above it may have been told of just now.
+                    subscription.owed(mirrors.remote(remote), refused);
                 }
             }
         }

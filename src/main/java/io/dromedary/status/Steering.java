@@ -106,7 +106,8 @@ public final class Steering {
     public String failed(@Header("mirror") String mirror, @Header("remote") String remote) throws IOException {
         JsonArray all = new JsonArray();
         for (Remote one : chosen(mirror, remote)) {
-            for (Failure failure : failQueue.failed(one.id())) {
+            List<Failure> failures = failQueue.failed(one.id());
+            for (Failure failure : failures.subList(0, Math.min(MOST_PATHS, failures.size()))) {
                 all.add(json(one, failure));
             }
         }
@@ -227,10 +228,31 @@ public final class Steering {
         if (!late.isEmpty()) {
             throw new Refusal(504, "not everything is through yet at " + String.join(", ", late));
         }
+        String refusing = refusing(mark);
+        if (!refusing.isEmpty()) {
+            throw new Refusal(
+                    409, "all is through but for what is refused: " + refusing + "; dromedary failed tells why");
+        }
         JsonObject answer = new JsonObject();
         answer.put("seconds", TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start) / 1000.0);
         answer.put("notUp", notUp);
         return answer.toJson();
+    }
+
+    /** What the remotes that are up refused of what came before. */
+    private String refusing(long mark) {
+        List<String> all = new ArrayList<>();
+        for (Remote remote : mirrors.remotes()) {
+            long count = !gate.progress(remote.id()).isUp()
+                    ? 0
+                    : failQueue.refusedBy(remote.id()).stream()
+                            .filter(refused -> refused.sinceNanos() - mark <= 0)
+                            .count();
+            if (count > 0) {
+                all.add(count + (count == 1 ? " path at " : " paths at ") + remote.id());
+            }
+        }
+        return String.join(", ", all);
     }
 
     private static int seconds(String timeout) {

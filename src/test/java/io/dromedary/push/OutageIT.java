@@ -2,7 +2,6 @@ package io.dromedary.push;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.DromedaryProcess;
@@ -44,7 +43,6 @@ class OutageIT {
     private Path source;
     private final List<RsyncDaemon> daemons = new ArrayList<>();
     private final List<Path> copies = new ArrayList<>();
-    private final List<Path> mounts = new ArrayList<>();
 
     /** What happens to a remote, the words by which rsync tells, and how it comes right again. */
     private enum Fault {
@@ -80,13 +78,6 @@ class OutageIT {
                 return restarted(daemon.withoutModule("m"), () -> daemon.module("m", copy));
             }
         },
-        FULL("No space left on device") {
-            @Override
-            AutoCloseable happen(RsyncDaemon daemon, Path copy) {
-                remount(copy, "1m");
-                return () -> remount(copy, "32m");
-            }
-        },
         BUSY("max connections \\(2\\) reached") {
             @Override
             AutoCloseable happen(RsyncDaemon daemon, Path copy) throws IOException {
@@ -118,11 +109,6 @@ class OutageIT {
             };
         }
 
-        private static void remount(Path copy, String size) {
-            Command mount = Command.run("mount", "-o", "remount,size=" + size, copy.toString());
-            assertThat(mount.exitCode()).as(mount.errors()).isZero();
-        }
-
         /** Takes one of the module's connections, as a client that says no more; pushes may hold it a moment longer. */
         private static Socket occupy(RsyncDaemon daemon) {
             return await().atMost(SOON).until(() -> connect(daemon), Objects::nonNull);
@@ -150,7 +136,6 @@ class OutageIT {
     @AfterEach
     void close() {
         daemons.forEach(RsyncDaemon::close);
-        mounts.forEach(mount -> Command.run("umount", "-l", mount.toString()));
     }
 
     private void write(String path, String text) throws IOException {
@@ -221,12 +206,6 @@ class OutageIT {
         return text.toString();
     }
 
-    private void makeFull(Path copy) {
-        Command mount = Command.run("mount", "-t", "tmpfs", "-o", "size=32m,mode=755", "tmpfs", copy.toString());
-        assumeTrue(mount.exitCode() == 0, "this needs to mount a small tmpfs: " + mount.errors());
-        mounts.add(copy);
-    }
-
     @ParameterizedTest
     @EnumSource(Fault.class)
     void oneRemotesFaultDelaysNoOtherAndNothingIsLost(Fault fault) throws Exception {
@@ -240,9 +219,6 @@ class OutageIT {
                     daemon(copy("r" + i), fault == Fault.BUSY ? new String[] {"max connections = 2"} : new String[0]);
             if (fault == Fault.WRONG_PASSWORD) {
                 daemon.user("bob", "open sesame");
-            }
-            if (fault == Fault.FULL && i == faulty) {
-                makeFull(copies.get(i));
             }
             daemon.start();
             remotes += fault == Fault.WRONG_PASSWORD

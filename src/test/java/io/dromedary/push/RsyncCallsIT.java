@@ -1028,8 +1028,8 @@ class RsyncCallsIT {
         changes.add("d", true);
         List<RsyncCalls.Call> calls = new ArrayList<>();
         if (fileByFile) {
-            RsyncException partial = catchThrowableOfType(RsyncException.class, () -> run(changes, calls));
-            assertThat(RsyncException.partial(partial)).isTrue();
+            RsyncException partial = catchThrowableOfType(PartialException.class, () -> run(changes, calls));
+            assertThat(partial).isNotNull();
             run(changes, calls, partial);
         } else {
             push(changes);

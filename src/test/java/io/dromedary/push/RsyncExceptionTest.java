@@ -44,21 +44,16 @@ class RsyncExceptionTest {
     }
 
     @Test
-    void othersAreNeitherPartialNorRefused() {
-        assertThat(RsyncException.partial(new RsyncException(23, "x"))).isTrue();
-        assertThat(RsyncException.partial(new RsyncException(2, REFUSAL))).isFalse();
+    void othersRefuseNoDeletion() {
         assertThat(new RsyncException(2, REFUSAL).isDeletionRefused()).isTrue();
         assertThat(new RsyncException(23, "x").isDeletionRefused()).isFalse();
         for (int exitCode : new int[] {1, 5, 10, 12, 20, 25, 30, 35, 137, 255}) {
-            assertThat(RsyncException.partial(new RsyncException(exitCode, "x")))
-                    .as("exit code %d", exitCode)
-                    .isFalse();
             assertThat(new RsyncException(exitCode, "x").isDeletionRefused())
                     .as("exit code %d", exitCode)
                     .isFalse();
         }
         for (Exception other : new Exception[] {new IllegalStateException("x"), null}) {
-            assertThat(RsyncException.partial(other)).isFalse();
+            assertThat(RsyncException.in(other)).isSameAs(other);
         }
     }
 
@@ -69,7 +64,6 @@ class RsyncExceptionTest {
                 "push", new DefaultExchange(new DefaultCamelContext()), new RuntimeCamelException(inner));
         assertThat(RsyncException.in(wrapped)).isSameAs(inner);
         assertThat(RsyncException.in(inner)).isSameAs(inner);
-        assertThat(RsyncException.partial(wrapped)).isTrue();
         Exception other = new IllegalStateException("x");
         assertThat(RsyncException.in(other)).isSameAs(other);
     }

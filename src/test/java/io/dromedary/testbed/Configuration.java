@@ -84,8 +84,8 @@ public final class Configuration {
         for (String kind : List.of("pending", "failed")) {
             Path files = directory.resolve("state").resolve(kind).resolve(remote);
             try (Stream<Path> all = Files.list(files)) {
-                for (Path file :
-                        (Iterable<Path>) all.filter(one -> one.toString().endsWith(".changes"))::iterator) {
+                for (Path file : (Iterable<Path>)
+                        all.filter(one -> one.toString().endsWith(".changes") || one.endsWith("refused"))::iterator) {
                     try {
                         lines.addAll(Files.readAllLines(file, StandardCharsets.ISO_8859_1));
                     } catch (NoSuchFileException e) {

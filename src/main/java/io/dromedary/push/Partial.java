@@ -1,0 +1,125 @@
+package io.dromedary.push;
+
+import io.dromedary.change.ByteString;
+import io.dromedary.change.ChangeSet;
+import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Remote;
+import io.dromedary.posix.Entries;
+import io.dromedary.posix.PosixException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.camel.Exchange;
+import org.apache.camel.ExchangePropertyKey;
+
+/**
+ * Decides what follows when calls of a push have not got all of their paths through: the paths that rsync names wait by
+ * themselves, all others are through. What may go through the next time is tried soon, and so is the rest of a list that
+ * ended at one file. Where rsync's words name no path, the push as a whole has failed.
+ */
+public final class Partial {
+    /** Tries more, 0.1, 0.3 and 0.9 s later, of what most likely changed while it was sent. */
+    private static final int MOST_RETRIES = 3;
+
+    private static final long FIRST_PAUSE = 100;
+
+    /** One file more is left out each time; where none has room, that is a full disk, and the remote is down. */
+    private static final int MOST_WITHOUT = 5;
+
+    private Mirrors mirrors;
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
+
+    /** Notes that the call which has just run has not got all of its paths through. */
+    public void remember(Exchange exchange) {
+        exchange.getProperty("batch", Batch.class).partial((RsyncException)
+                RsyncException.in(exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT, Exception.class)));
+    }
+
+    /** Once all calls of a try have run: says what the next try is about, if there is to be one; throws if all is to wait. */
+    public void settle(Exchange exchange) {
+        Batch batch = exchange.getProperty("batch", Batch.class);
+        List<RsyncException> failed = batch.takePartial();
+        batch.finish();
+        if (failed.isEmpty()) {
+            return;
+        }
+        Remote remote = mirrors.remote(exchange.getMessage().getHeader("remote", String.class));
+        List<Refusal> passing = new ArrayList<>();
+        Map<String, Refusal> refused = new TreeMap<>();
+        RsyncException incomplete = null;
+        for (RsyncException call : failed) {
+            Collection<Refusal> refusals = refusals(remote, batch, call);
+            if (refusals == null) {
+                // Not known path by path: all of it again.
+                batch.refused().clear();
+                again(batch, null, call, MOST_RETRIES);
+                return;
+            }
+            for (Refusal refusal : refusals) {
+                if (refusal.lasting() || isIncomplete(call, refusal)) {
+                    refused.put(refusal.path(), refusal);
+                } else {
+                    passing.add(refusal);
+                }
+                if (isIncomplete(call, refusal)) {
+                    incomplete = call;
+                }
+            }
+        }
+        batch.refused().putAll(refused);
+        if (incomplete != null) {
+            if (batch.tries() == MOST_WITHOUT) {
+                batch.refused().clear();
+            }
+            again(batch, batch.toPush(), incomplete, MOST_WITHOUT);
+        } else if (!passing.isEmpty() && batch.tries() < MOST_RETRIES) {
+            ChangeSet some = new ChangeSet();
+            passing.forEach(refusal -> some.add(refusal.path(), refusal.deep() || isDeep(batch, refusal)));
+            again(batch, some, failed.get(0), MOST_RETRIES);
+        } else {
+            passing.forEach(refusal -> batch.refused().put(refusal.path(), refusal));
+        }
+    }
+
+    private static void again(Batch batch, ChangeSet some, RsyncException failure, int most) {
+        if (batch.tries() >= most) {
+            throw failure;
+        }
+        // Where one path more is left out there is nothing to wait for.
+        batch.tryAgain(some, most == MOST_WITHOUT ? 0 : FIRST_PAUSE * (long) Math.pow(3, batch.tries()));
+    }
+
+    /** Whether more than that path did not go through for its sake. */
+    private static boolean isIncomplete(RsyncException call, Refusal refusal) {
+        return call.isCut() || call.told().deletes() && refusal.unread();
+    }
+
+    /** Null if they are not known. */
+    private static Collection<Refusal> refusals(Remote remote, Batch batch, RsyncException call) {
+        RsyncException.Told told = call.told();
+        return told == null
+                ? null
+                : Refusal.in(
+                        told.text(),
+                        Refusal.Places.of(remote, told.directory()),
+                        batch.changes(),
+                        path -> exists(remote, path));
+    }
+
+    private static boolean isDeep(Batch batch, Refusal refusal) {
+        return batch.changes().covers(refusal.path(), true);
+    }
+
+    private static boolean exists(Remote remote, String path) {
+        try {
+            return Entries.lstat(ByteString.of(remote.mirror().source().toString()) + "/" + path) != null;
+        } catch (PosixException e) {
+            return true;
+        }
+    }
+}
