@@ -151,7 +151,12 @@ final class Engine implements AutoCloseable {
         } catch (Exception e) {
             throw mistake(e);
         }
-        return bean("dromedary-mirrors", Mirrors.class);
+        Mirrors mirrors = bean("dromedary-mirrors", Mirrors.class);
+        if (mirrors.mirrors().isEmpty()) {
+            close();
+            throw new IllegalArgumentException("no route starts from kamelet:watch, so there is nothing to mirror");
+        }
+        return mirrors;
     }
 
     /** Runs until SIGTERM or SIGINT. */

@@ -43,6 +43,7 @@ import org.slf4j.LoggerFactory;
 final class WatchedTree implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.watch");
     private static final String WATCH_LIMIT = "max_user_watches";
+    private static final String INSTANCE_LIMIT = "max_user_instances";
     /**
      * Without MASK_ADD the kernel first takes all events from a watch that it is asked for once more, and gives them back
      * then: what happens in between, on another processor, it does not tell.
@@ -91,16 +92,7 @@ final class WatchedTree implements AutoCloseable {
         bits |= switches.contains(Switch.ATTRIB) ? InotifyEvent.ATTRIB : 0;
         bits |= switches.contains(Switch.MODIFY) ? InotifyEvent.MODIFY : 0;
         this.mask = bits;
-        try {
-            fd = LibC.inotifyInit();
-        } catch (PosixException e) {
-            if (e.errno() == EMFILE) {
-                throw new IllegalStateException("inotify: no more instances for this user: raise "
-                        + "fs.inotify.max_user_instances, which is " + read("max_user_instances")
-                        + ", or the limit of open files");
-            }
-            throw e;
-        }
+        fd = instance();
         try {
             int wd = watch("");
             if (wd == -ENOENT || wd == -ENOTDIR) {
@@ -117,6 +109,37 @@ final class WatchedTree implements AutoCloseable {
             close();
             throw e;
         }
+    }
+
+    /** Each tree has an instance of its own, since a queue that overflows is that tree's alone. */
+    private int instance() {
+        try {
+            return LibC.inotifyInit();
+        } catch (PosixException e) {
+            if (e.errno() != EMFILE) {
+                throw e;
+            }
+        }
+        String old = read(INSTANCE_LIMIT);
+        try {
+            String raised = Long.toString(2 * Long.parseLong(old));
+            Files.writeString(sysctls.resolve(INSTANCE_LIMIT), raised);
+            try {
+                int raisedFd = LibC.inotifyInit();
+                LOG.info("inotify: raised fs.inotify.max_user_instances from {} to {}", old, raised);
+                return raisedFd;
+            } catch (PosixException e) {
+                // It is another limit: a container's, or that of open files.
+                Files.writeString(sysctls.resolve(INSTANCE_LIMIT), old);
+            }
+        } catch (IOException | NumberFormatException e) {
+            LOG.debug("inotify: {}: {}", sysctls.resolve(INSTANCE_LIMIT), e.toString());
+        }
+        throw new IllegalStateException(
+                "inotify: each source takes an instance, and there are no more for " + source.show("")
+                        + ": fs.inotify.max_user_instances (in a container user.max_inotify_instances too) is " + old
+                        + " for all programs of this user: raise it, for example by sysctl fs.inotify.max_user_instances=1024, or"
+                        + " the limit of open files");
     }
 
     /** Watches all that is below the root; anew, if it was done before. */

@@ -90,6 +90,29 @@ class DromedaryTest {
                 directory.resolve("routes") + ": no such directory");
     }
 
+    @Test
+    void routeFilesThatWouldNotBeReadAreToldInOneLine() throws IOException {
+        Path routes = Files.createDirectory(directory.resolve("routes"));
+        for (String ignored : List.of("www.camel.yaml.off", "README.md", ".www.yaml", "www.camel.yaml~")) {
+            Files.writeString(routes.resolve(ignored), "");
+        }
+        isUsersMistake(
+                dromedary("run", "-c", directory.toString()), routes + ": there is no route file, *.camel.yaml, in it");
+        Path route = Files.writeString(routes.resolve("none.camel.yaml"), "[]");
+        isUsersMistake(
+                dromedary("check", "-c", directory.toString()),
+                "no route starts from kamelet:watch, so there is nothing to mirror");
+        for (String name : List.of("www.yaml", "www.yml", "www.camel.yml", "www.xml")) {
+            Path file = Files.writeString(routes.resolve(name), "");
+            isUsersMistake(
+                    dromedary("run", "-c", directory.toString()),
+                    file + ": is not read, only *.camel.yaml is; rename it to www.camel.yaml, or out of the way to "
+                            + name + ".off");
+            Files.delete(file);
+        }
+        Files.delete(route);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"--help", "-h"})
     void helpNamesTheCommandsAndTheExitCodes(String option) {

@@ -84,6 +84,29 @@ class WatchLimitIT {
         assertThat(text(result)).contains("full true", "full true", "watches 102 full false");
     }
 
+    @Test
+    void instancesAreRaisedToo() throws Exception {
+        Files.createSymbolicLink(
+                sysctls.resolve("max_user_instances"), Path.of("/proc/sys/user/max_inotify_instances"));
+        Command result = limited("max_inotify_instances", 1, "instances");
+        assertThat(result.errors()).isEmpty();
+        assertThat(text(result))
+                .contains("raised fs.inotify.max_user_instances from 1 to 2")
+                .contains("raised fs.inotify.max_user_instances from 2 to 4")
+                .contains("watches 101");
+        assertThat(result.exitCode()).isZero();
+    }
+
+    @Test
+    void elseTheStartFailsAndNamesTheLimit() throws Exception {
+        Files.createSymbolicLink(sysctls.resolve("max_user_instances"), Path.of("/proc/sys/kernel/ngroups_max"));
+        Command result = limited("max_inotify_instances", 1, "instances");
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(text(result))
+                .contains("no more for " + root + ": fs.inotify.max_user_instances (in a container"
+                        + " user.max_inotify_instances too) is 65536 for all programs of this user: raise it");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"inotify", "file-watch"})
     void aMirrorThatCannotWatchAllDoesNotStart(String watcher) throws Exception {
@@ -107,6 +130,10 @@ class WatchLimitIT {
     }
 
     private Command probe(String what, String... more) {
+        return lowered(probeCommand(what, more));
+    }
+
+    private String[] probeCommand(String what, String... more) {
         List<String> words = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
@@ -116,12 +143,20 @@ class WatchLimitIT {
                 root.toString(),
                 sysctls.toString()));
         words.addAll(List.of(more));
-        return lowered(words.toArray(String[]::new));
+        return words.toArray(String[]::new);
     }
 
     private static Command lowered(String... command) {
+        return lowered("max_inotify_watches", LIMIT, command);
+    }
+
+    private Command limited(String limit, int to, String what) {
+        return lowered(limit, to, probeCommand(what));
+    }
+
+    private static Command lowered(String limit, int to, String... command) {
         List<String> words = new ArrayList<>(List.of("unshare", "--user", "--map-root-user", "sh", "-c"));
-        words.add("echo " + LIMIT + " > /proc/sys/user/max_inotify_watches && exec \"$@\"");
+        words.add("echo " + to + " > /proc/sys/user/" + limit + " && exec \"$@\"");
         words.add("sh");
         words.addAll(List.of(command));
         return Command.run(words.toArray(String[]::new));
@@ -134,11 +169,12 @@ class WatchLimitIT {
     /** What runs in the namespace. */
     static final class Probe {
         public static void main(String[] arguments) throws Exception {
-            Source source = Source.of(arguments[1]);
-            Set<Switch> switches = Set.of(Switch.CREATE_FOLDER);
-            Burst burst = new Burst(source, switches);
-            try (WatchedTree tree =
-                    new WatchedTree(source, Excludes.of("", ""), switches, burst, Path.of(arguments[2]))) {
+            try {
+                for (int i = 0; arguments[0].equals("instances") && i < 2; i++) {
+                    // Open until the end.
+                    tree(arguments).scan();
+                }
+                WatchedTree tree = tree(arguments);
                 tree.scan();
                 System.out.println("watches " + tree.watches());
                 if (arguments[0].equals("grow")) {
@@ -156,6 +192,13 @@ class WatchLimitIT {
                 System.out.println(e.getMessage());
                 System.exit(1);
             }
+        }
+
+        private static WatchedTree tree(String[] arguments) {
+            Source source = Source.of(arguments[1]);
+            Set<Switch> switches = Set.of(Switch.CREATE_FOLDER);
+            return new WatchedTree(
+                    source, Excludes.of("", ""), switches, new Burst(source, switches), Path.of(arguments[2]));
         }
     }
 }
