@@ -2,26 +2,25 @@ package io.dromedary.change;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.dromedary.change.FilterRule.Side;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.Collection;
 import java.util.List;
-import java.util.function.IntPredicate;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
 
 /**
- * Decides which entries of a mirror are left out, by the same rules as rsync's {@code --exclude} and, for those who
- * come from sersync, by its filter expressions.
+ * Decides which entries of a mirror are left out, by the same rules as rsync's filters and, for those who come from sersync,
+ * by its filter expressions.
  *
  * <p>Both are lists as a user writes them: elements are separated by commas, blanks around an element are dropped, empty
  * elements are ignored, and a comma that belongs to an element is written {@code \,}. (Inside a {@code .properties} file
  * the backslash itself must be doubled: {@code \\,}.)
  *
- * <p><b>Patterns</b> mean what rsync(1) 3.2 says under PATTERN MATCHING RULES. One that starts with "{@code - }" is
- * taken without that prefix; what would be another filter rule ({@code + x}, {@code !}, {@code : x}, {@code . x}) is
- * refused, because only exclusions can be honoured while watching. Bytes above 127 belong to no class such as
- * {@code [:alpha:]}, as in rsync under the C and UTF-8 locales.
+ * <p><b>Patterns</b> are {@link FilterRule rules} that exclude. One that starts with "{@code - }" is taken without that
+ * prefix; what would be another filter rule ({@code + x}, {@code !}, {@code : x}, {@code . x}) is refused here, and has its
+ * place in a remote's rsync arguments ({@link #with}).
  *
  * <p><b>Regular expressions</b> ({@link java.util.regex.Pattern}) must match the whole of the form in which sersync
  * sees a path: the bare name at the root, {@code /dir/name} below it; a directory also as {@code dir/} and
@@ -34,13 +33,23 @@ import java.util.regex.PatternSyntaxException;
  */
 public final class Excludes {
     private final List<String> patterns;
-    private final List<Rule> rules;
+    private final List<FilterRule> own;
+    private final List<FilterRule> rules;
     private final List<Pattern> regexes;
+    /** What all of these leave out is left out too. */
+    private final List<Excludes> common;
 
-    private Excludes(List<String> patterns, List<Rule> rules, List<Pattern> regexes) {
+    private Excludes(
+            List<String> patterns,
+            List<FilterRule> own,
+            List<FilterRule> rules,
+            List<Pattern> regexes,
+            List<Excludes> common) {
         this.patterns = patterns;
+        this.own = own;
         this.rules = rules;
         this.regexes = regexes;
+        this.common = common;
     }
 
     /**
@@ -52,8 +61,10 @@ public final class Excludes {
         List<String> patterns = split("exclude pattern", rsyncPatterns);
         return new Excludes(
                 patterns,
+                List.of(),
                 patterns.stream().map(Excludes::rule).toList(),
-                split("exclude regex", regexes).stream().map(Excludes::regex).toList());
+                split("exclude regex", regexes).stream().map(Excludes::regex).toList(),
+                List.of());
     }
 
     /**
@@ -65,7 +76,8 @@ public final class Excludes {
         List<String> all = new ArrayList<>();
         paths.forEach(path -> all.add(literal(path)));
         all.addAll(patterns);
-        return new Excludes(List.copyOf(all), all.stream().map(Excludes::rule).toList(), regexes);
+        return new Excludes(
+                List.copyOf(all), List.of(), all.stream().map(Excludes::rule).toList(), regexes, List.of());
     }
 
     /** The pattern that matches this path alone; rsync takes a backslash for itself where no wildcard stands. */
@@ -76,24 +88,93 @@ public final class Excludes {
         return "/" + (wildcards ? text.replaceAll("[*?\\[\\\\]", "\\\\$0").replace('\uFFFD', '*') : text);
     }
 
-    /** Whether this very entry is excluded, its parents being known not to be. */
+    /** The same, and a remote's own rules, which are not changed any more, after the patterns. */
+    public Excludes with(List<FilterRule> rules) {
+        if (rules.isEmpty()) {
+            return this;
+        }
+        List<FilterRule> all =
+                Stream.concat(this.rules.stream(), rules.stream()).toList();
+        return new Excludes(patterns, rules, all, regexes, List.of());
+    }
+
+    /** What this leaves out, and what all of the remotes do; nothing more if there are none. */
+    public Excludes withCommon(List<Excludes> remotes) {
+        if (remotes.isEmpty() || remotes.stream().anyMatch(remote -> remote.own.isEmpty())) {
+            return this;
+        }
+        List<List<String>> rules =
+                remotes.stream().map(Excludes::ownArguments).distinct().toList();
+        return rules.size() == 1
+                ? with(remotes.get(0).own)
+                : new Excludes(patterns, own, this.rules, regexes, List.copyOf(remotes));
+    }
+
+    /** Whether this very entry is excluded at the source, its parents being known not to be. */
     public boolean matches(String path, boolean directory) {
-        if (path.isEmpty() || (rules.isEmpty() && regexes.isEmpty())) {
+        return !path.isEmpty()
+                && (isExcluded(path, directory, Side.SOURCE)
+                        || matchesRegex(path, directory)
+                        || !common.isEmpty() && common.stream().allMatch(one -> one.covers(path, directory)));
+    }
+
+    /** Whether this entry or any of its parents is excluded at the source. */
+    public boolean covers(String path, boolean directory) {
+        return !isEmpty() && anyAbove(path, directory, this::matches);
+    }
+
+    /** Whether this very entry is not deleted at a remote, its parents being no reason; nor what is below it, if that is gone too. */
+    public boolean protects(String path, boolean directory) {
+        return !path.isEmpty() && (isExcluded(path, directory, Side.REMOTE) || matchesRegex(path, directory));
+    }
+
+    /** Whether this entry or any of its parents is not deleted at a remote. */
+    public boolean coversAtRemote(String path, boolean directory) {
+        return anyAbove(path, directory, this::protects);
+    }
+
+    /** Whether a regular expression excludes this entry or any of its parents: what rsync does not know. */
+    public boolean coversByRegex(String path, boolean directory) {
+        return hasRegexes() && anyAbove(path, directory, this::matchesRegex);
+    }
+
+    private boolean isExcluded(String path, boolean directory, Side end) {
+        if (rules.isEmpty()) {
             return false;
         }
         String rooted = "/" + path;
-        for (Rule rule : rules) {
-            if (rule.matches(rooted, directory)) {
-                return true;
+        for (FilterRule rule : rules) {
+            if (rule.isFor(end) && rule.matches(rooted, directory)) {
+                return !rule.isInclude();
             }
         }
-        String form = path.indexOf('/') < 0 ? path : rooted;
+        return false;
+    }
+
+    private boolean matchesRegex(String path, boolean directory) {
+        if (regexes.isEmpty() || path.isEmpty()) {
+            return false;
+        }
+        String form = path.indexOf('/') < 0 ? path : "/" + path;
         for (Pattern regex : regexes) {
             if (matches(regex, form) || (directory && matches(regex, form + "/"))) {
                 return true;
             }
         }
         return false;
+    }
+
+    private interface Decision {
+        boolean on(String path, boolean directory);
+    }
+
+    private static boolean anyAbove(String path, boolean directory, Decision excluded) {
+        for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+            if (excluded.on(path.substring(0, slash), true)) {
+                return true;
+            }
+        }
+        return excluded.on(path, directory);
     }
 
     private static boolean matches(Pattern regex, String form) {
@@ -104,19 +185,6 @@ public final class Excludes {
         }
     }
 
-    /** Whether this entry or any of its parents is excluded. */
-    public boolean covers(String path, boolean directory) {
-        if (rules.isEmpty() && regexes.isEmpty()) {
-            return false;
-        }
-        for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
-            if (matches(path.substring(0, slash), true)) {
-                return true;
-            }
-        }
-        return matches(path, directory);
-    }
-
     /**
      * The rsync patterns as given, in Unicode (not byte strings), each ready to follow {@code --exclude=} in an argument
      * of a {@link ProcessBuilder}. Java encodes arguments by {@code file.encoding} up to release 17 and by
@@ -125,6 +193,21 @@ public final class Excludes {
      */
     public List<String> patterns() {
         return patterns;
+    }
+
+    /** A remote's own rules as rsync's arguments, in their order; they follow the patterns. */
+    public List<String> ownArguments() {
+        return own.stream().map(FilterRule::argument).toList();
+    }
+
+    /** Whether any rule lets in what a later one leaves out. */
+    public boolean hasIncludes() {
+        return rules.stream().anyMatch(FilterRule::isInclude);
+    }
+
+    /** Whether nothing is ever left out. */
+    public boolean isEmpty() {
+        return rules.isEmpty() && regexes.isEmpty() && common.isEmpty();
     }
 
     /** Whether there are exclusions that rsync cannot be told of. */
@@ -156,263 +239,19 @@ public final class Excludes {
         }
     }
 
-    private static Rule rule(String text) {
+    private static FilterRule rule(String text) {
         if (text.equals("!") || text.startsWith("+ ") || text.matches("(?s)(:[-+Cenwsr/!]*|\\.) .*|:C")) {
             throw invalid(
                     "exclude pattern",
                     text,
-                    "only exclusions are supported, not rsync's other filter rules (a name like this: \"- " + text
-                            + "\")");
+                    "only exclusions are possible here; rsync.args takes rsync's other filter rules (a name like this: \"- "
+                            + text + "\")");
         }
-        return Rule.of(ByteString.of(text.startsWith("- ") ? text.substring(2) : text));
+        return FilterRule.exclude(ByteString.of(text.startsWith("- ") ? text.substring(2) : text));
     }
 
     private static IllegalArgumentException invalid(String what, String element, String why) {
         String shown = element.replaceAll("\\p{Cntrl}", "?");
         return new IllegalArgumentException(what + " \"" + shown + "\": " + why);
-    }
-
-    /**
-     * One compiled rsync pattern, matched against the path with a slash before it.
-     *
-     * @param literal what the path ends in, or, anchored, is; null for a pattern with wildcards
-     * @param glob the wildcards; null for a literal
-     * @param elements how many names from the end of the path the glob is for, 0 for all
-     */
-    private record Rule(
-            String literal,
-            boolean anchored,
-            Glob glob,
-            int elements,
-            boolean directoriesOnly,
-            boolean slashAfterDirectory) {
-
-        static Rule of(String pattern) {
-            boolean directoriesOnly = pattern.length() > 1 && pattern.endsWith("/");
-            String text = directoriesOnly ? pattern.substring(0, pattern.length() - 1) : pattern;
-            boolean anchored = text.startsWith("/");
-            String rooted = anchored ? text : "/" + text;
-            if (text.chars().noneMatch(c -> "*?[".indexOf(c) >= 0)) {
-                return new Rule(rooted, anchored, null, 0, directoriesOnly, false);
-            }
-            int elements = 0;
-            if (text.startsWith("**")) {
-                rooted = text;
-            } else if (!anchored && text.contains("**")) {
-                rooted = "**" + rooted;
-            } else if (!anchored) {
-                // rsync counts a slash inside [...] too, which then can match nothing.
-                elements = (int) rooted.chars().filter(c -> c == '/').count();
-            }
-            return new Rule(null, anchored, Glob.of(rooted), elements, directoriesOnly, text.endsWith("***"));
-        }
-
-        boolean matches(String rooted, boolean directory) {
-            if (directoriesOnly && !directory) {
-                return false;
-            }
-            if (literal != null) {
-                return anchored ? rooted.equals(literal) : rooted.endsWith(literal);
-            }
-            int from = elements == 0 ? 0 : rooted.length();
-            for (int i = 0; i < elements; i++) {
-                from = rooted.lastIndexOf('/', from - 1);
-                if (from < 0) {
-                    return false;
-                }
-            }
-            return glob.matches(slashAfterDirectory && directory ? rooted + "/" : rooted, from);
-        }
-    }
-
-    /**
-     * A sequence of wildcards and bytes. Not translated to java.util.regex, whose backtracking takes cubic time for
-     * three asterisks where this needs to go back to the last one only.
-     *
-     * @param tokens the bytes each place takes; for the two kinds of asterisk, told by identity, what they run over
-     */
-    private record Glob(List<BitSet> tokens) {
-        private static final BitSet NAME = without('/');
-        private static final BitSet STAR = without('/');
-        private static final BitSet STARS = without(-1);
-
-        boolean matches(String text, int from) {
-            int at = from;
-            int token = 0;
-            int star = -1; // the last STAR since the last STARS, and how far it has run
-            int starEnd = 0;
-            int stars = -1;
-            int starsEnd = 0;
-            while (at < text.length() || token < tokens.size()) {
-                BitSet accepted = token < tokens.size() ? tokens.get(token) : null;
-                if (accepted == STAR) {
-                    star = token++;
-                    starEnd = at;
-                } else if (accepted == STARS) {
-                    stars = token++;
-                    starsEnd = at;
-                    star = -1;
-                } else if (accepted != null && at < text.length() && accepted.get(text.charAt(at))) {
-                    token++;
-                    at++;
-                } else if (star >= 0 && starEnd < text.length() && STAR.get(text.charAt(starEnd))) {
-                    token = star + 1;
-                    at = ++starEnd;
-                } else if (stars >= 0 && starsEnd < text.length()) {
-                    token = stars + 1;
-                    at = ++starsEnd;
-                    star = -1;
-                } else {
-                    return false;
-                }
-            }
-            return true;
-        }
-
-        /** Of a malformed pattern rsync says nothing, and it matches nothing. */
-        static Glob of(String pattern) {
-            Reader in = new Reader(pattern);
-            List<BitSet> tokens = new ArrayList<>();
-            while (in.at < pattern.length()) {
-                char c = pattern.charAt(in.at++);
-                BitSet token =
-                        switch (c) {
-                            case '?' -> NAME;
-                            case '*' -> in.skipStars() ? STARS : STAR;
-                            case '[' -> in.set();
-                            default -> only(in.unescape(c));
-                        };
-                tokens.add(token);
-            }
-            return new Glob(List.copyOf(tokens));
-        }
-
-        private static BitSet only(int b) {
-            BitSet set = new BitSet();
-            if (b >= 0) {
-                set.set(b);
-            }
-            return set;
-        }
-
-        private static BitSet without(int b) {
-            BitSet set = new BitSet();
-            set.set(0, 256);
-            if (b >= 0) {
-                set.clear(b);
-            }
-            return set;
-        }
-    }
-
-    /** Reads a pattern with wildcards. Where it is malformed, the set of bytes that match is empty. */
-    private static final class Reader {
-        private final String glob;
-        private int at;
-
-        Reader(String glob) {
-            this.glob = glob;
-        }
-
-        /** Skips the asterisks after a first one; whether there were any. */
-        boolean skipStars() {
-            int first = at;
-            while (peek('*')) {
-                at++;
-            }
-            return at > first;
-        }
-
-        /** Reads a set whose opening bracket is behind: the bytes it stands for. */
-        BitSet set() {
-            BitSet set = new BitSet(256);
-            boolean negated = peek('!') || peek('^');
-            if (negated) {
-                at++;
-            }
-            int first = at;
-            int before = -1; // what a range would start from
-            while (at == first || !peek(']')) {
-                if (at >= glob.length()) {
-                    return malformed();
-                }
-                char c = glob.charAt(at++);
-                if (c == '-' && before >= 0 && at < glob.length() && !peek(']')) {
-                    int to = unescape(glob.charAt(at++));
-                    if (to < 0) {
-                        return malformed();
-                    }
-                    if (before <= to) {
-                        set.set(before, to + 1);
-                    }
-                    before = -1;
-                } else if (c == '[' && peek(':') && classEnd() > at) {
-                    int end = classEnd();
-                    IntPredicate members = members(glob.substring(at + 1, end));
-                    if (members == null) {
-                        return malformed();
-                    }
-                    for (int b = 0; b < 128; b++) {
-                        if (members.test(b)) {
-                            set.set(b);
-                        }
-                    }
-                    at = end + 2;
-                    before = -1;
-                } else {
-                    before = unescape(c);
-                    if (before < 0) {
-                        return malformed();
-                    }
-                    set.set(before);
-                }
-            }
-            at++;
-            if (negated) {
-                set.flip(0, 256);
-            }
-            set.clear('/'); // only ** and a slash itself match a slash
-            return set;
-        }
-
-        /** Where the ":]" of a class begins, or -1 if the next bracket is not preceded by a colon. */
-        private int classEnd() {
-            int bracket = glob.indexOf(']', at);
-            return bracket > at + 1 && glob.charAt(bracket - 1) == ':' ? bracket - 1 : -1;
-        }
-
-        int unescape(char c) {
-            if (c != '\\') {
-                return c;
-            }
-            return at < glob.length() ? glob.charAt(at++) : -1;
-        }
-
-        private boolean peek(char c) {
-            return at < glob.length() && glob.charAt(at) == c;
-        }
-
-        private BitSet malformed() {
-            at = glob.length();
-            return new BitSet();
-        }
-
-        private static IntPredicate members(String characterClass) {
-            return switch (characterClass) {
-                case "alnum" -> Character::isLetterOrDigit;
-                case "alpha" -> Character::isLetter;
-                case "blank" -> b -> b == ' ' || b == '\t';
-                case "cntrl" -> Character::isISOControl;
-                case "digit" -> Character::isDigit;
-                case "graph" -> b -> b > ' ' && b < 127;
-                case "lower" -> Character::isLowerCase;
-                case "print" -> b -> b >= ' ' && b < 127;
-                case "punct" -> b -> b > ' ' && b < 127 && !Character.isLetterOrDigit(b);
-                case "space" -> b -> b == ' ' || (b >= '\t' && b <= '\r');
-                case "upper" -> Character::isUpperCase;
-                case "xdigit" -> b -> Character.digit(b, 16) >= 0;
-                default -> null;
-            };
-        }
     }
 }

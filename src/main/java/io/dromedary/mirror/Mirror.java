@@ -267,4 +267,10 @@ public final class Mirror implements Supplier<Following> {
     public Excludes excludes() {
         return excludes;
     }
+
+    /** What the watch may leave out: what is for the mirror, and what all of its remotes leave out by themselves. */
+    public Excludes unwatched() {
+        return excludes.withCommon(
+                mirrors.remotesOf(id).stream().map(Remote::excludes).toList());
+    }
 }

@@ -1,5 +1,8 @@
 package io.dromedary.mirror;
 
+import io.dromedary.change.ByteString;
+import io.dromedary.change.Excludes;
+import io.dromedary.change.FilterRule;
 import io.dromedary.mirror.Receiver.Ability;
 import io.dromedary.posix.OwnerOnly;
 import java.io.IOException;
@@ -42,6 +45,8 @@ public final class Remote {
     private Mirrors mirrors;
 
     private final Receiver receiver = new Receiver();
+
+    private volatile List<FilterRule> filters = List.of();
 
     /** Since one went well. */
     private volatile int linksFailed;
@@ -109,7 +114,42 @@ public final class Remote {
         args.refusals().stream().findFirst().ifPresent(refusal -> {
             throw new IllegalArgumentException("remote " + id + ": rsync argument " + refusal);
         });
+        readFilters();
+        if (delete) {
+            checkStays("temp-dir");
+            checkStays("backup-dir");
+        }
         mirrors.add(this);
+    }
+
+    /** Reads the files that the rsync arguments name for what is left out, anew; an error says what is wrong in one line. */
+    public void readFilters() {
+        try {
+            filters = args.filters(mirror().source());
+        } catch (IllegalArgumentException e) {
+            // Without the cause: what is said to the user is the last one's message.
+            throw new IllegalArgumentException("remote " + id + ": rsync argument " + e.getMessage());
+        }
+    }
+
+    /** Refuses a directory of rsync's own at the remote that a full sync would delete. */
+    private void checkStays(String option) {
+        String directory = args.value(option);
+        if (directory == null) {
+            return;
+        }
+        String root = target.path();
+        if (root != null && directory.startsWith(root + "/")) {
+            directory = directory.substring(root.length() + 1);
+        }
+        String inside = ByteString.of(directory.replaceFirst("^(\\./+)+", "").replaceFirst("/+$", ""));
+        boolean outside = inside.isEmpty() || inside.startsWith("/") || inside.matches("\\.\\.(/.*)?|\\.");
+        if (!outside && !excludes().coversAtRemote(inside, true)) {
+            throw new IllegalArgumentException(
+                    "remote " + id + ": rsync argument --" + option + "=" + args.value(option)
+                            + ": a full sync would delete that directory; exclude /" + inside.replaceFirst("/.*", "")
+                            + "/, or name one outside the target");
+        }
     }
 
     /** Refuses a file with a secret that is not there or that others can read; {@code whose} begins the message. */
@@ -241,7 +281,13 @@ public final class Remote {
                 && receiver.takes(Ability.LINKED)
                 && receiver.takes(Ability.FUZZY)
                 && receiver.takes(Ability.ITEMIZED)
-                && startsAnywhere();
+                && startsAnywhere()
+                && !args.hasFilters();
+    }
+
+    /** What is left out for this remote: what is for its mirror, then what its rsync arguments say. */
+    public Excludes excludes() {
+        return mirror().excludes().with(filters);
     }
 
     /** The user's rsync arguments. */

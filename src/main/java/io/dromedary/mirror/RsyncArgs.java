@@ -1,11 +1,15 @@
 package io.dromedary.mirror;
 
+import io.dromedary.change.FilterList;
+import io.dromedary.change.FilterRule;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * The rsync arguments that a user wrote, understood option by option as rsync's popt reads them: letters in one word, values
@@ -185,17 +189,49 @@ public final class RsyncArgs {
     /** By these rsync sends what lies behind symlinks. */
     private static final Set<String> FOLLOWING = Set.of("copy-links", "copy-dirlinks", "copy-unsafe-links");
 
-    /** Of a mirror's own, and why. */
+    /** Those that say what is left out: read here, for it is not rsync alone that has to know. */
+    private static final Set<String> FILTERS =
+            Set.of("filter", "exclude", "include", "exclude-from", "include-from", "from0");
+
+    /** What rsync tells, Dromedary reads; it is the same whether these are given or not. */
+    private static final Set<String> IGNORED =
+            Set.of("quiet", "info", "stderr", "msgs2stderr", "out-format", "log-format");
+
+    /** What cannot be, or cannot mean the same for single changes and full syncs, and what to write instead. */
     private static final Map<String, String> REFUSED = Map.ofEntries(
             Map.entry("files-from", "the list of files is Dromedary's own; exclude says what is left out"),
             Map.entry("remove-source-files", "a mirror removes nothing at its source"),
             Map.entry("dry-run", "nothing would be sent; dromedary check makes a dry run"),
             Map.entry("list-only", "nothing would be sent; dromedary check makes a dry run"),
+            Map.entry("write-batch", "a batch file has no place in a mirror"),
+            Map.entry("only-write-batch", "a batch file has no place in a mirror"),
+            Map.entry("read-batch", "a batch file has no place in a mirror"),
             Map.entry("daemon", "rsync is started to send"),
             Map.entry("server", "rsync is started to send"),
             Map.entry("max-delete", "dromedary.max-delete halts a full sync that would delete more"),
             Map.entry("existing", "new files would never be mirrored"),
-            Map.entry("ignore-existing", "changes of files would never be mirrored"));
+            Map.entry("ignore-existing", "changes of files would never be mirrored"),
+            Map.entry("size-only", "a change that keeps the size would never be mirrored; -c compares contents"),
+            Map.entry("append", "a file that was rewritten would never be mirrored; --inplace writes in place"),
+            Map.entry("append-verify", "a file that was rewritten would never be mirrored; --inplace writes in place"),
+            Map.entry("ignore-times", "verify would call every file different; -c compares contents"),
+            Map.entry(
+                    "prune-empty-dirs",
+                    "a full sync would delete the directories that single changes made; leave out directories by"
+                            + " exclude"),
+            Map.entry(
+                    "compare-dest", "files would be missing at the remote; --copy-dest and --link-dest put them there"),
+            Map.entry(
+                    "F",
+                    "it reads a .rsync-filter in each directory, which the watch cannot; write the rules into"
+                            + " --filter, or --filter='merge FILE'"),
+            Map.entry(
+                    "cvs-exclude",
+                    "it reads a .cvsignore in each directory, which the watch cannot; --filter=-C leaves out the same"
+                            + " without them"));
+
+    /** Negations of what each list of files needs. */
+    private static final Set<String> NEEDED = Set.of("relative", "implied-dirs");
 
     private static final String DELETIONS = "deletions are mirrored anyway, delete=false turns them off";
 
@@ -224,6 +260,10 @@ public final class RsyncArgs {
             return (letter ? "-" : "--") + text;
         }
 
+        boolean isForRsync() {
+            return refusal() == null && !FILTERS.contains(name()) && !IGNORED.contains(name());
+        }
+
         /** Why it is none for a user to set; null: it may be set. */
         String refusal() {
             if (text.isEmpty()) {
@@ -231,6 +271,9 @@ public final class RsyncArgs {
             }
             boolean deletes = name().equals("del") || name().equals("delete") || name().startsWith("delete-");
             String why = deletes ? DELETIONS : REFUSED.get(name());
+            if (isOff()) {
+                why = NEEDED.contains(name()) ? "paths are relative to the source" : null;
+            }
             return why == null ? null : "is not allowed; " + why;
         }
     }
@@ -306,31 +349,42 @@ public final class RsyncArgs {
         return words.get(at + 1);
     }
 
-    /** Those that a user may not set, each in one line that begins with it and says why; without them: {@link #words}. */
+    /** Those that a user may not set, each in one line that begins with it and says why. */
     public List<String> refusals() {
-        return options.stream()
-                .filter(option -> option.refusal() != null)
-                .map(option -> (option.text().isEmpty() ? option.value() : option.shown()) + " " + option.refusal())
-                .toList();
+        List<String> refusals = new ArrayList<>();
+        for (Option option : options) {
+            if (option.refusal() != null) {
+                refusals.add((option.text().isEmpty() ? option.value() : option.shown()) + " " + option.refusal());
+            }
+        }
+        if (has("backup") && !has("backup-dir")) {
+            refusals.add(
+                    "--backup is not allowed without --backup-dir; old versions would stay beside the files, and in"
+                            + " the way of a deleted directory");
+        }
+        return refusals;
     }
 
-    /** The words for rsync, as they were written, without those that are refused. */
+    /** The words for rsync, as they were written, without those that are refused, and without the {@link #filters}. */
     public List<String> words() {
-        return words(Set.of());
+        return words(Option::isForRsync);
     }
 
     /** The same words without the options that follow links. */
     List<String> withoutFollowing() {
-        return words(FOLLOWING);
+        return words(option -> option.isForRsync() && !FOLLOWING.contains(option.name()));
     }
 
-    private List<String> words(Set<String> without) {
+    /** The words as they were written, without those that are refused. */
+    public List<String> allowed() {
+        return words(option -> option.refusal() == null);
+    }
+
+    private List<String> words(Predicate<Option> wanted) {
         Map<Integer, StringBuilder> firsts = new LinkedHashMap<>();
         Map<Integer, String> values = new HashMap<>();
         for (Option option : options) {
-            // What rsync says is read here, and shown to nobody: deletions are counted by it.
-            boolean left = option.name().equals("quiet") || without.contains(option.name());
-            if (option.refusal() != null || left) {
+            if (!wanted.test(option)) {
                 continue;
             }
             StringBuilder first =
@@ -350,6 +404,47 @@ public final class RsyncArgs {
             }
         });
         return words;
+    }
+
+    /**
+     * The rules of what is left out, in their order. Reads the files that the options name, each time anew; an {@link
+     * IllegalArgumentException} says in one line what is wrong with an option or a file.
+     *
+     * @param source where relative names of files start
+     */
+    public List<FilterRule> filters(Path source) {
+        FilterList list = new FilterList(source);
+        boolean nul = false;
+        for (Option option : options) {
+            switch (option.name()) {
+                case "filter" -> list.filter(option.value());
+                case "exclude", "include" ->
+                    list.pattern(option.value(), option.name().equals("include"));
+                case "exclude-from", "include-from" ->
+                    list.patternsFrom(option.value(), option.name().equals("include-from"), nul);
+                case "from0" -> nul = !option.isOff();
+                default -> {
+                    // It is not about what is left out.
+                }
+            }
+        }
+        String partial = partialDir();
+        if (partial != null && !partial.startsWith("/")) {
+            list.directory(partial);
+        }
+        return list.rules();
+    }
+
+    /** Whether any option says what is left out. */
+    public boolean hasFilters() {
+        return partialDir() != null || options.stream().anyMatch(option -> FILTERS.contains(option.name()));
+    }
+
+    /** The directory at the remote for what has not arrived as a whole, which rsync leaves out by itself; null: none. */
+    public String partialDir() {
+        String named = value("partial-dir");
+        boolean none = named == null || named.isEmpty() || named.equals(".");
+        return !none ? named.replaceFirst("^(\\./+)+", "") : has("delay-updates") ? ".~tmp~" : null;
     }
 
     /** Whether this option, by its long name, is in force. {@code archive} is what it stands for. */
@@ -384,6 +479,8 @@ public final class RsyncArgs {
 
     /** Whether they mean the same for a call that starts at another directory than the source; of a shell it is not known. */
     public boolean startsAnywhere() {
-        return options.stream().map(Option::name).allMatch(NOT_ABOUT_PATHS::contains);
+        return options.stream()
+                .map(Option::name)
+                .allMatch(option -> NOT_ABOUT_PATHS.contains(option) || FILTERS.contains(option));
     }
 }

@@ -18,6 +18,6 @@ public final class WatchExcludes implements Supplier<Excludes> {
 
     @Override
     public Excludes get() {
-        return mirrors.mirror(mirror).excludes();
+        return mirrors.mirror(mirror).unwatched();
     }
 }

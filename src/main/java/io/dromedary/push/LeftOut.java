@@ -45,7 +45,7 @@ final class LeftOut {
             return left;
         }
         String root = ByteString.of(remote.mirror().source().toString());
-        Excludes excludes = remote.mirror().excludes();
+        Excludes excludes = remote.excludes();
         Deque<String> waiting = new ArrayDeque<>(tops);
         while (!waiting.isEmpty()) {
             String directory = waiting.removeLast();

@@ -207,7 +207,7 @@ public final class RsyncCalls {
     private Iterable<Call> callsFor(
             Remote remote, ChangeSet changes, Sorted sorted, Set<String> made, boolean shortNames) {
         boolean hasTrees = !sorted.deep.isEmpty() || !sorted.deepByTime.isEmpty();
-        if (remote.mirror().excludes().hasRegexes() && (hasTrees || !sorted.gone.isEmpty())) {
+        if (remote.excludes().hasRegexes() && (hasTrees || !sorted.gone.isEmpty() || !sorted.unsure.isEmpty())) {
             return callsUnderRegexes(remote, sorted, changes);
         }
         if (!sendsAtClose(remote, changes) || !hasTrees) {
@@ -218,7 +218,7 @@ public final class RsyncCalls {
         if (byTime.isEmpty()) {
             return callsFileByFile(remote, sorted, changes, made, shortNames);
         }
-        Sorted others = new Sorted(remote.mirror(), remote.following(), changes, sorted.refused);
+        Sorted others = new Sorted(remote.mirror(), remote.excludes(), remote.following(), changes, sorted.refused);
         others.deepByTime.addAll(byTime);
         Iterable<Call> first = sorted.deep.isEmpty()
                 ? callsFor(remote, sorted, changes, made)
@@ -253,7 +253,8 @@ public final class RsyncCalls {
         boolean compared = sorted.deepByTime.isEmpty();
         String common = common(tops);
         boolean below = shortNames && !common.isEmpty() && Renames.isPlain(common) && remote.startsAnywhere();
-        Walk walk = new Walk(remote.mirror(), remote.following(), sorted.refused.keySet(), tops, LARGE_BYTES);
+        Walk walk = new Walk(
+                remote.mirror(), remote.excludes(), remote.following(), sorted.refused.keySet(), tops, LARGE_BYTES);
         sorted.deep.clear();
         sorted.deepByTime.clear();
         // Mostly that is all; the rest is looked at while rsync reads the list.
@@ -302,7 +303,8 @@ public final class RsyncCalls {
                     if (below) {
                         ready.add(below(remote, common, walk, compared));
                     } else {
-                        Sorted more = new Sorted(remote.mirror(), remote.following(), changes, sorted.refused);
+                        Sorted more = new Sorted(
+                                remote.mirror(), remote.excludes(), remote.following(), changes, sorted.refused);
                         more.walk = walk;
                         more.comparesWalk = compared;
                         ready.addAll(callsFor(remote, more, changes, made));
@@ -397,7 +399,7 @@ public final class RsyncCalls {
 
     private Sorted sorted(Remote remote, ChangeSet changes, Map<String, Refusal> refused) {
         Mirror mirror = remote.mirror();
-        Sorted sorted = new Sorted(mirror, remote.following(), changes, refused);
+        Sorted sorted = new Sorted(mirror, remote.excludes(), remote.following(), changes, refused);
         changes.visit(sorted::sort);
         return sorted;
     }
@@ -406,6 +408,9 @@ public final class RsyncCalls {
     private List<Call> callsFor(Remote remote, Sorted sorted, ChangeSet changes, Set<String> made) {
         List<Call> calls = new ArrayList<>();
         boolean rootDone = sorted.deepByTime.contains("");
+        if (remote.delete()) {
+            addDeletions(calls, remote, sorted.unsure);
+        }
         List<String> options = new ArrayList<>(List.of("--no-r"));
         String missing = "--ignore-missing-args";
         Set<String> listed = new LinkedHashSet<>(sorted.present);
@@ -451,7 +456,7 @@ public final class RsyncCalls {
         if (changes.moves().isEmpty()
                 || sorted.gone.isEmpty()
                 || !remote.linksRenames()
-                || remote.mirror().excludes().hasRegexes()
+                || remote.excludes().hasRegexes()
                 // A full sync may bring back what was at the new name before; and what failed, who knows what is there.
                 || transfer(remote) != null
                 || !failQueue.failed(remote.id()).isEmpty()) {
@@ -463,7 +468,7 @@ public final class RsyncCalls {
         List<Rename> renames = all;
         if (remote.target().kind() == Target.Kind.LOCAL) {
             // What is excluded in a directory stays where it is, and it is not known what that is there.
-            boolean trees = remote.mirror().excludes().patterns().isEmpty();
+            boolean trees = remote.excludes().isEmpty();
             renames = Renames.rename(Path.of(remote.target().text()), trees, changes.moves(), renames);
         }
         // What the remote renamed has the content that it had.
@@ -499,7 +504,8 @@ public final class RsyncCalls {
     /** What lies below the new name, but for what is being written; returns whether that is all. */
     private boolean addRenamedTree(
             List<Call> calls, Remote remote, Rename rename, Sorted sorted, Set<String> rewritten) {
-        Walk walk = new Walk(remote.mirror(), Following.NONE, Set.of(), List.of(rename.to()), Long.MAX_VALUE);
+        Walk walk = new Walk(
+                remote.mirror(), remote.excludes(), Following.NONE, Set.of(), List.of(rename.to()), Long.MAX_VALUE);
         for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
             List<String> paths = new ArrayList<>();
             walk.go(maxPaths, paths);
@@ -612,7 +618,7 @@ public final class RsyncCalls {
         for (Call call : questions(remote, sorted, changes)) {
             rsyncProcess.differences(command, call).forEach(difference -> {
                 String path = difference.path();
-                boolean excluded = remote.mirror().excludes().covers(path, difference.directory());
+                boolean excluded = remote.excludes().coversByRegex(path, difference.directory());
                 if (excluded && difference.deleted()) {
                     for (String above = parent(path); inTheWay.add(above) && !above.isEmpty(); above = parent(above)) {
                         // All above what is protected stays too.
@@ -643,6 +649,7 @@ public final class RsyncCalls {
         addRules(calls, remote, topmost, inTheWay);
         sorted.heavy.removeAll(sorted.present);
         sorted.gone.clear();
+        sorted.unsure.clear();
         sorted.deep.clear();
         sorted.deepByTime.clear();
         calls.addAll(callsFor(remote, sorted, changes, Set.of()));
@@ -655,7 +662,7 @@ public final class RsyncCalls {
      */
     public List<Call> questionsFor(Remote remote, ChangeSet changes) {
         Sorted sorted = sorted(remote, changes, Map.of());
-        return remote.mirror().excludes().hasRegexes()
+        return remote.excludes().hasRegexes()
                 ? questions(remote, sorted, changes)
                 : callsFor(remote, sorted, changes, Set.of());
     }
@@ -663,7 +670,12 @@ public final class RsyncCalls {
     private List<Call> questions(Remote remote, Sorted sorted, ChangeSet changes) {
         List<Call> questions = new ArrayList<>();
         if (remote.delete()) {
-            addRules(questions, remote, sorted.gone, Set.of());
+            sorted.gone.addAll(sorted.unsure);
+            if (remote.excludes().hasIncludes()) {
+                addDeletions(questions, remote, sorted.gone);
+            } else {
+                addRules(questions, remote, sorted.gone, Set.of());
+            }
             addRules(questions, remote, sorted.leftOut.deleted(), Set.of());
         }
         addDeep(questions, remote, sorted, changes);
@@ -672,16 +684,16 @@ public final class RsyncCalls {
 
     /** What that remote's copy of these paths differs in, but for what is excluded. */
     public Stream<Difference> differences(Remote remote, ChangeSet changes) {
-        Excludes excludes = remote.mirror().excludes();
+        Excludes excludes = remote.excludes();
         return questionsFor(remote, changes).stream()
                 .flatMap(call -> rsyncProcess.differences(command, call))
-                .filter(difference -> !excludes.covers(difference.path(), difference.directory()));
+                .filter(difference -> !excludes.coversByRegex(difference.path(), difference.directory()));
     }
 
     /**
      * Deletions for a receiver that takes none in the list. rsync walks the directories concerned, everything else is
      * hidden at the source and protected at the remote; where most of a directory went, it is compared as a whole, for
-     * rsync tries every rule on every entry. Nothing is sent: what lies beside may be half written.
+     * rsync tries every rule on every entry, and where filters include something, for one list of rules cannot hold both. Nothing is sent: what lies beside may be half written.
      */
     private void addDeletions(List<Call> calls, Remote remote, List<String> gone) {
         Map<String, List<String>> byDirectory = new LinkedHashMap<>();
@@ -691,8 +703,8 @@ public final class RsyncCalls {
         List<String> wholeDirectories = new ArrayList<>();
         List<String> single = new ArrayList<>();
         byDirectory.forEach((directory, paths) -> {
-            if (paths.size() > MAX_RULED) {
-                wholeDirectories.add(directory + "/");
+            if (paths.size() > MAX_RULED || remote.excludes().hasIncludes()) {
+                wholeDirectories.add(directory.isEmpty() ? "" : directory + "/");
             } else {
                 single.addAll(paths);
             }
@@ -703,7 +715,13 @@ public final class RsyncCalls {
 
     /** @param opened directories that are gone but hold what stays: gone through, without success deleted */
     private void addRules(Collection<Call> calls, Remote remote, List<String> gone, Set<String> opened) {
-        List<String> arguments = arguments(remote, "-r", "--delete", "--filter=merge -");
+        List<String> options = new ArrayList<>(List.of("-r", "--delete"));
+        if (!remote.excludes().hasIncludes()) {
+            // With includes among them they would give free what lies beside.
+            options.addAll(remote.excludes().ownArguments());
+        }
+        options.add("--filter=merge -");
+        List<String> arguments = arguments(remote, options.toArray(String[]::new));
         int most = Math.min(MAX_RULED, maxPaths);
         for (int from = 0; from < gone.size(); from += most) {
             List<String> paths = gone.subList(from, Math.min(gone.size(), from + most));
@@ -784,7 +802,7 @@ public final class RsyncCalls {
 
     private static List<String> arguments(Remote remote, String... options) {
         List<String> arguments = new ArrayList<>(remote.options());
-        remote.mirror().excludes().patterns().forEach(pattern -> arguments.add("--exclude=" + pattern));
+        remote.excludes().patterns().forEach(pattern -> arguments.add("--exclude=" + pattern));
         List<String> ours = new ArrayList<>(List.of("--stats", "--no-human-readable", "--from0"));
         if (remote.delete()) {
             // A directory in the way of a file is deleted with all it holds.
@@ -792,6 +810,8 @@ public final class RsyncCalls {
         }
         ours.addAll(List.of(options));
         arguments.addAll(remote.receiver().taken(ours));
+        // After what a call has of these: the first rule that matches decides.
+        arguments.addAll(remote.excludes().ownArguments());
         arguments.addAll(ends(remote));
         return arguments;
     }
@@ -886,6 +906,9 @@ public final class RsyncCalls {
 
         final Set<String> heavy = new LinkedHashSet<>();
         final List<String> gone = new ArrayList<>();
+        /** Gone too, but one rule is for directories only: rsync takes what it cannot see for a file. */
+        final List<String> unsure = new ArrayList<>();
+
         /** Whole directories whose files were written. */
         final List<String> deep = new ArrayList<>();
         /** Whole directories that go by size and time. */
@@ -904,10 +927,10 @@ public final class RsyncCalls {
         /** How many of those that are present other calls may have brought by then. */
         int renamed;
 
-        Sorted(Mirror mirror, Following following, ChangeSet changes, Map<String, Refusal> refused) {
+        Sorted(Mirror mirror, Excludes excludes, Following following, ChangeSet changes, Map<String, Refusal> refused) {
             this.root = ByteString.of(mirror.source().toString());
             this.mirror = mirror;
-            this.excludes = mirror.excludes();
+            this.excludes = excludes;
             this.following = following;
             this.changes = changes;
             this.refused = refused;
@@ -940,6 +963,17 @@ public final class RsyncCalls {
             }
         }
 
+        /** @param wasDirectory that it was one is known, of others it is not known what they were */
+        private void addGone(String path, boolean wasDirectory) {
+            boolean directoryStays = excludes.protects(path, true);
+            boolean fileStays = excludes.protects(path, false);
+            if (directoryStays != fileStays && !(wasDirectory && directoryStays)) {
+                unsure.add(path);
+            } else if (!directoryStays) {
+                gone.add(path);
+            }
+        }
+
         boolean sort(String path, boolean dirty, boolean isDeep) {
             if (path.isEmpty()) {
                 rootChanged = dirty;
@@ -949,21 +983,25 @@ public final class RsyncCalls {
                 return true;
             }
             if (changes.isEverything() && !changes.isWritten(path)) {
-                // It comes with the whole.
-                return true;
+                // It comes with the whole; what lies below it is of interest where it is not left out as a directory.
+                return !excludes.matches(path, true);
             }
             Seen seen;
             try {
                 seen = following.look(root, path);
             } catch (PosixException e) {
                 // In a directory that may not be entered: rsync says so.
-                if (!refused.containsKey(path)) {
+                if (!refused.containsKey(path) && !excludes.matches(path, false)) {
                     present.add(path);
                 }
                 return false;
             }
             Stat stat = seen.stat();
             boolean directory = seen.what() == What.DIRECTORY;
+            if (stat != null && excludes.matches(path, directory)) {
+                // For another remote the same may be a change.
+                return false;
+            }
             Refusal refusal = refused.get(path);
             if (refusal != null && (refusal.deep() || !directory)) {
                 return false;
@@ -980,11 +1018,7 @@ public final class RsyncCalls {
             if (!directory) {
                 // Even if the change is further below: a missing or replaced directory is the topmost thing to tell.
                 if (stat == null) {
-                    // rsync does not apply a directory's exclusion to what it cannot see is one.
-                    boolean wasDirectory = !dirty;
-                    if (!excludes.covers(path, wasDirectory)) {
-                        gone.add(path);
-                    }
+                    addGone(path, !dirty);
                 } else if (dirty || !stat.isSymlink() || !watchFollowsMore) {
                     boolean read = stat.isRegular() && (!dirty || changes.isWritten(path));
                     Set<String> list = read ? present : stat.isRegular() && stat.size() >= LIGHT_BYTES ? heavy : light;

@@ -40,14 +40,21 @@ final class Walk {
     private LeftOut leftOut;
 
     /**
+     * @param excludes what is left out for the remote
      * @param following the links that lead on
      * @param refused paths that are passed over with all below them
      * @param tops relative to the mirror's root; none is excluded
      * @param largest files of more bytes are kept apart, so that no others wait for them
      */
-    Walk(Mirror mirror, Following following, Set<String> refused, Collection<String> tops, long largest) {
+    Walk(
+            Mirror mirror,
+            Excludes excludes,
+            Following following,
+            Set<String> refused,
+            Collection<String> tops,
+            long largest) {
         this.root = ByteString.of(mirror.source().toString());
-        this.excludes = mirror.excludes();
+        this.excludes = excludes;
         this.mirror = mirror;
         this.following = following;
         this.refused = refused;

@@ -2,6 +2,7 @@ package io.dromedary.pushed;
 
 import io.dromedary.change.ByteString;
 import io.dromedary.change.ChangeSet;
+import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Remote;
 import io.dromedary.posix.Entries;
@@ -301,6 +302,9 @@ public final class Subscription implements CamelContextAware {
     /** A new directory is one change, but whoever is told of it wants to know of its files. */
     private void addBelow(String path) {
         Mirror source = source();
+        Excludes excludes = remote.isBlank()
+                ? source.excludes()
+                : afterPush.mirrors().remote(remote).excludes();
         String directory = absolute(ByteString.of(source.source().toString()), path);
         if (path.isEmpty()) {
             return;
@@ -308,7 +312,7 @@ public final class Subscription implements CamelContextAware {
         try {
             Entries.list(directory, (name, isDirectory) -> {
                 String entry = path + "/" + name;
-                if (!source.excludes().matches(entry, isDirectory)) {
+                if (!excludes.matches(entry, isDirectory)) {
                     current.addFirst(new Change(entry, isDirectory));
                 }
             });

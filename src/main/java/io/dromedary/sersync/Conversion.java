@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * What a sersync {@code confxml.xml} says, in our terms: settings, routes, and what could not be carried over. Only what
@@ -325,7 +326,12 @@ public final class Conversion {
         String timeout = taken(words, "--timeout");
         String bwlimit = taken(words, "--bwlimit");
         List<String> excludes = new ArrayList<>();
-        for (String pattern = taken(words, "--exclude"); !pattern.isEmpty(); pattern = taken(words, "--exclude")) {
+        // Among others the order counts.
+        boolean ordered =
+                Stream.of("filter", "include", "include-from", "exclude-from").anyMatch(RsyncArgs.of(words)::has);
+        for (String pattern = ordered ? "" : taken(words, "--exclude");
+                !pattern.isEmpty();
+                pattern = taken(words, "--exclude")) {
             String one = pattern;
             if (usable(params, one, () -> Excludes.of(escaped(one), null))) {
                 excludes.add(escaped(one));
@@ -333,12 +339,20 @@ public final class Conversion {
         }
         RsyncArgs given = RsyncArgs.of(words);
         given.refusals().forEach(refusal -> note(params, "commonParams " + refusal + "; left out"));
-        words = new ArrayList<>(given.words());
+        words = new ArrayList<>(given.allowed());
         // sersync adds this itself; here paths are relative to the source anyway.
         words.removeIf(word -> word.equals("-R") || word.equals("--relative"));
         String all = String.join(" ", words.stream().map(Conversion::quoted).toList());
         if (!all.isEmpty() && !all.equals("-a")) {
             set("rsync.args", all, "How files are sent: <commonParams>, line " + params.line);
+        }
+        for (String option : List.of("exclude-from", "include-from")) {
+            if (given.has(option)) {
+                note(
+                        params,
+                        "commonParams --" + option
+                                + ": carried over; the file has to be there at the start, and is read then");
+            }
         }
         if (given.has("update")) {
             note(

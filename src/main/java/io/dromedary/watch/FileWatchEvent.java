@@ -78,7 +78,7 @@ public final class FileWatchEvent {
             }
             path.append(path.length() == 0 ? "" : "/").append(ByteString.of(text));
         }
-        Excludes excludes = mirror.excludes();
+        Excludes excludes = mirror.unwatched();
         if (!excludes.covers(path.toString(), directory)) {
             changes.add(path.toString(), deep);
         }

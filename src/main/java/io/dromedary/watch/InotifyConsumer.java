@@ -47,7 +47,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private final InotifyEndpoint endpoint;
     private final Source source;
     private final Set<Switch> switches;
-    private final Excludes excludes;
+    private Excludes excludes;
 
     private ExecutorService executor;
     private int wake = -1;
@@ -90,7 +90,6 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         this.endpoint = endpoint;
         this.source = Source.of(endpoint.getPath());
         this.switches = endpoint.switches();
-        this.excludes = endpoint.excludes();
     }
 
     /** The number of directories watched. */
@@ -171,6 +170,8 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     protected void doStart() throws Exception {
         super.doStart();
         burst = new Burst(source, switches);
+        // Not before: the remotes of a mirror come up after its watch was made.
+        excludes = endpoint.excludes();
         try {
             tree = openTree();
             followLinks();

@@ -348,7 +348,7 @@ final class WatchedTree implements AutoCloseable {
             burst.directoryMoved(oldPath, path);
         }
         // Patterns may match otherwise at the new place; else only what could not be followed is listed.
-        boolean hasExcludes = excludes.hasRegexes() || !excludes.patterns().isEmpty();
+        boolean hasExcludes = !excludes.isEmpty();
         listLater(node, below -> hasExcludes || table.isIncomplete(below));
         if (oldParent != NONE) {
             reconcileChild(oldParent, oldName);

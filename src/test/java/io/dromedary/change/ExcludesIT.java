@@ -21,11 +21,33 @@ import org.junit.jupiter.api.io.TempDir;
 class ExcludesIT {
     private static final int TREES = 16;
     private static final int RUNS_PER_TREE = 24;
+    /** Each takes three processes. */
+    private static final int ORDERED_TREES = 4;
+
+    private static final int ORDERED_RUNS = 16;
     private static final String[] NAMES = {
         "a", "b", "ab", "ba", "aab", "a.b", "A", "1", "-", "]", "[a]", "a*", "a\\b", "\\a", "!a", "a b", "a\nb", ":",
         "é", "éa", "日", "#a", "a,b"
     };
     private static final String[] NAMES_NOT_UTF8 = {"\u00ff", "a\u0085", "\u00e9"};
+    private static final String[] RULES = {
+        "- ",
+        "+ ",
+        "+ ",
+        "-_",
+        "H ",
+        "S ",
+        "P ",
+        "R ",
+        "-! ",
+        "+! ",
+        "exclude ",
+        "include_",
+        "hide,! ",
+        "-s ",
+        "+r ",
+        "risk "
+    };
     private static final String[] PIECES = {
         "a",
         "b",
@@ -176,6 +198,86 @@ class ExcludesIT {
                 .toList());
     }
 
+    /** Ordered rules that include and exclude, at both ends, as they decide what is sent and what is not deleted. */
+    @Test
+    void orderedRulesDecideLikeRsync() throws Exception {
+        int sent = 0;
+        int stayed = 0;
+        for (int i = 0; i < ORDERED_TREES; i++) {
+            makeTree();
+            List<List<String>> runs = new ArrayList<>();
+            for (int j = 0; j < ORDERED_RUNS; j++) {
+                List<String> rules = new ArrayList<>();
+                for (int rule = 1 + random.nextInt(5); rule > 0; rule--) {
+                    rules.add(RULES[random.nextInt(RULES.length)] + pattern());
+                }
+                if (random.nextInt(3) == 0) {
+                    rules.add(0, "+ */");
+                    rules.add("- *");
+                }
+                if (random.nextInt(10) == 0) {
+                    rules.add(random.nextInt(rules.size() + 1), "!");
+                }
+                runs.add(rules);
+            }
+            run("", "rm", "-rf", "sent", "stays", "empty");
+            run("", "mkdir", "sent", "stays", "empty");
+            for (int j = 0; j < runs.size(); j++) {
+                StringBuilder filters = new StringBuilder();
+                runs.get(j).forEach(rule -> filters.append("--filter=")
+                        .append(ByteString.of(rule))
+                        .append('\0'));
+                run("", "cp", "-al", "src", "stays/" + j);
+                run(filters + "--link-dest=../../src\0src/\0sent/" + j + "/\0", "xargs", "-0", "rsync", "-a");
+                run(filters + "--delete\0empty/\0stays/" + j + "/\0", "xargs", "-0", "rsync", "-a");
+            }
+            Set<String> copied = list("sent");
+            Set<String> left = list("stays");
+            for (int j = 0; j < runs.size(); j++) {
+                FilterList list = new FilterList(scratch);
+                runs.get(j).forEach(list::filter);
+                Excludes excludes = Excludes.of(null, null).with(list.rules());
+                assertThat(kept(excludes))
+                        .as("%s of %s, %s", runs.get(j), tree, seed)
+                        .isEqualTo(below(copied, j));
+                Set<String> stays = stays(excludes);
+                assertThat(stays)
+                        .as("stays: %s of %s, %s", runs.get(j), tree, seed)
+                        .isEqualTo(below(left, j));
+                sent += below(copied, j).size();
+                stayed += stays.size();
+            }
+        }
+        assertThat(sent).as("entries sent, " + seed).isGreaterThan(ORDERED_TREES * ORDERED_RUNS);
+        assertThat(stayed).as("entries left, " + seed).isGreaterThan(ORDERED_TREES * ORDERED_RUNS);
+    }
+
+    private static Set<String> below(Set<String> entries, int run) {
+        Set<String> below = new TreeSet<>();
+        for (String entry : entries) {
+            if (entry.startsWith(run + "/") && !entry.equals(run + "/")) {
+                below.add(entry.substring(entry.indexOf('/') + 1));
+            }
+        }
+        return below;
+    }
+
+    /** What is protected, with all below it, and the directories that it lies in. */
+    private Set<String> stays(Excludes excludes) {
+        Set<String> stays = new TreeSet<>();
+        for (String entry : tree) {
+            boolean directory = entry.endsWith("/");
+            String path = directory ? entry.substring(0, entry.length() - 1) : entry;
+            if (excludes.coversAtRemote(path, directory)) {
+                stays.add(entry);
+                for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+                    stays.add(path.substring(0, slash + 1));
+                }
+            }
+        }
+        return stays;
+    }
+
     /** The arguments as a caller would give them, through Java's own encoding. */
     @Test
     void patternsAreArguments() throws Exception {
@@ -209,12 +311,7 @@ class ExcludesIT {
                     ",", patterns.stream().map(p -> p.replace(",", "\\,")).toList());
             Excludes excludes = Excludes.of(list, null);
             assertThat(excludes.patterns()).isEqualTo(patterns);
-            Set<String> expected = new TreeSet<>();
-            for (String entry : copied) {
-                if (entry.startsWith(i + "/") && !entry.equals(i + "/")) {
-                    expected.add(entry.substring(entry.indexOf('/') + 1));
-                }
-            }
+            Set<String> expected = below(copied, i);
             assertThat(kept(excludes)).as("%s of %s, %s", patterns, tree, seed).isEqualTo(expected);
             excluded += tree.size() - expected.size();
         }

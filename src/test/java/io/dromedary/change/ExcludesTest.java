@@ -165,8 +165,8 @@ class ExcludesTest {
     void otherFilterRulesAreRefused(String pattern) {
         assertThatThrownBy(() -> Excludes.of("ok, " + pattern, null))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("exclude pattern \"" + pattern + "\": only exclusions are supported, not rsync's other"
-                        + " filter rules (a name like this: \"- " + pattern + "\")");
+                .hasMessage("exclude pattern \"" + pattern + "\": only exclusions are possible here; rsync.args takes"
+                        + " rsync's other filter rules (a name like this: \"- " + pattern + "\")");
         Excludes excludes = Excludes.of("- " + pattern, null);
         assertThat(excludes.matches(pattern, false)).isTrue();
     }

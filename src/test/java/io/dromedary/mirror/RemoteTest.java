@@ -17,6 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RemoteTest {
@@ -138,10 +139,11 @@ class RemoteTest {
                 "-a --rsh='ssh -i key'",
                 "-ae 'ssh -i key'",
                 "-a -e \"ssh 'key\"",
-                "-a -e 'ssh' --backup-dir=old"
+                "-a -e 'ssh' --backup-dir=/old"
             })
     void renamesAreNotLinkedWithPathsInTheArguments(String args) throws IOException {
         Files.createFile(directory.resolve("key"));
+        Files.createFile(directory.resolve("list"));
         Remote remote = remote("web1", "web1:/srv/www");
         remote.setArgs(args);
         remote.register();
@@ -233,6 +235,52 @@ class RemoteTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(remote::register)
                 .withMessageStartingWith("remote web1: rsync argument " + arg.replace("=x", "") + " is not allowed; ");
+    }
+
+    /** It would lie in the target, and be no part of the source. */
+    @ParameterizedTest
+    @CsvSource({
+        "--temp-dir=.tmp, true",
+        "-T ./.tmp/, true",
+        "-T /srv/www/.tmp, true",
+        "-T /srv/tmp, false",
+        "-T ../tmp, false",
+        "-b --backup-dir=old/files, true",
+        "-b --backup-dir=old/files --exclude=/old/, false",
+        "-b --backup-dir=/srv/www/old -f 'P old', false",
+        "-b --backup-dir=/srv/old, false",
+        "-b --backup-dir=old -f 'H old', true"
+    })
+    void aDirectoryOfRsyncsThatAFullSyncWouldDelete(String args, boolean refused) throws IOException {
+        Remote remote = remote("web1", "web1:/srv/www");
+        remote.setArgs("-a " + args);
+        if (refused) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(remote::register)
+                    .withMessageMatching(
+                            "remote web1: rsync argument --(temp|backup)-dir=.*: a full sync would delete that"
+                                    + " directory; exclude /(\\.tmp|old)/, or name one outside the target");
+        } else {
+            remote.register();
+            assertThat(mirrors.remotes()).hasSize(1);
+        }
+    }
+
+    @Test
+    void filtersAreReadAgainWhenAsked() throws IOException {
+        Path list = Files.writeString(directory.resolve("list"), "/a\n");
+        Remote remote = remote("web1", "web1::www");
+        remote.setArgs("-a --exclude-from=" + list);
+        remote.register();
+        assertThat(remote.options()).doesNotContain("--exclude-from=" + list);
+        assertThat(remote.excludes().ownArguments()).containsExactly("--filter=- /a");
+        Files.writeString(list, "/b\n");
+        remote.readFilters();
+        assertThat(remote.excludes().ownArguments()).containsExactly("--filter=- /b");
+        Files.delete(list);
+        assertThatIllegalArgumentException()
+                .isThrownBy(remote::readFilters)
+                .withMessage("remote web1: rsync argument exclude-from " + list + ": there is no file " + list);
     }
 
     @Test

@@ -134,7 +134,7 @@ class RsyncArgsTest {
         "-a --temp-dir=x, false",
         "-aL, false",
         "-a --inplace, false",
-        "-a --exclude=x, false",
+        "-a --exclude=x -f '. list', true",
         "-a --link-dest ../x, false"
     })
     void startsAnywhere(String line, boolean anywhere) {

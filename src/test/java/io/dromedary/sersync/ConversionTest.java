@@ -354,4 +354,24 @@ class ConversionTest {
         assertThatThrownBy(() -> Conversion.toRun(FILES.resolve("shipped.xml"), "http"))
                 .hasMessageEndingWith("there is no <plugin name=\"http\">");
     }
+
+    @Test
+    void filtersOfCommonParamsStayInTheirOrder() throws IOException {
+        Conversion conversion = convertWith(
+                "",
+                "<rsync><commonParams params=\"-artuzC --include=*.php --exclude='*' --exclude-from=/etc/x -F --delay-updates"
+                        + " --files-from=l\"/></rsync>");
+        assertThat(conversion.settings())
+                .doesNotContainKey("exclude")
+                .containsEntry(
+                        "rsync.args", "-artuz --include=*.php --exclude=* --exclude-from=/etc/x --delay-updates");
+        assertThat(conversion.notes())
+                .anyMatch(note ->
+                        note.contains("commonParams -C is not allowed; it reads a .cvsignore in each directory"))
+                .anyMatch(note -> note.contains("commonParams -F is not allowed; it reads a .rsync-filter"))
+                .anyMatch(note -> note.contains("commonParams --files-from is not allowed"))
+                .anyMatch(note ->
+                        note.contains("commonParams --exclude-from: carried over; the file has to be there at the"
+                                + " start, and is read then"));
+    }
 }
