@@ -1,0 +1,282 @@
+package io.dromedary.push;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.dromedary.change.ChangeSet;
+import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Receiver.Ability;
+import io.dromedary.mirror.Remote;
+import io.dromedary.testbed.Churn;
+import io.dromedary.testbed.DromedaryProcess;
+import io.dromedary.testbed.RsyncDaemon;
+import io.dromedary.testbed.Trees;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Receivers that do not take all that Dromedary adds. Stand-ins for old ones: a daemon's "refuse options", and behind a
+ * remote shell a script that refuses what an old rsync does, with its words or without any.
+ */
+class ReceiversIT {
+    private static final Duration START = Duration.ofSeconds(120);
+    private static final Duration SOON = Duration.ofSeconds(60);
+
+    @TempDir
+    Path directory;
+
+    private Path source;
+    private Remote remote;
+    private final List<String> remotes = new ArrayList<>();
+
+    @BeforeEach
+    void source() throws IOException {
+        source = Files.createDirectory(directory.resolve("source"));
+    }
+
+    private Path target(String name) throws IOException {
+        return Files.createDirectories(directory.resolve(name));
+    }
+
+    private void remote(String name, String target, String... parameters) {
+        remotes.add("              - to:\n                  uri: kamelet:rsync\n                  parameters:\n"
+                + "                    remote: " + name + "\n                    target: " + target + "\n"
+                + String.join(
+                        "",
+                        List.of(parameters).stream()
+                                .map(line -> "                    " + line + "\n")
+                                .toList()));
+    }
+
+    private Path script(String name, String... lines) throws IOException {
+        Path script = Files.writeString(directory.resolve(name), "#!/bin/sh\n" + String.join("\n", lines) + "\n");
+        return Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
+    /** By a remote shell that leads to this machine, where the rsync is that script. */
+    private void behindShell(String name, Path rsync) throws IOException {
+        Path shell = script("shell", "shift", "exec \"$@\"");
+        remote(name, "far:" + target(name), "ssh: " + shell, "args: -a --rsync-path=" + rsync);
+    }
+
+    private Path configuration(String settings) throws IOException {
+        Path conf = Files.createDirectories(directory.resolve("conf/routes")).getParent();
+        Files.writeString(conf.resolve("application.properties"), settings);
+        Files.writeString(
+                conf.resolve("routes/tree.camel.yaml"),
+                "- route:\n    id: tree\n    from:\n      uri: kamelet:watch\n      parameters:\n        source: "
+                        + source + "\n      steps:\n        - multicast:\n            steps:\n"
+                        + String.join("", remotes));
+        return conf;
+    }
+
+    private DromedaryProcess dromedary(String command, Path conf) {
+        return DromedaryProcess.start(
+                directory, command, "-c", conf.toString(), "--set", "http.port=0", "--set", "retry.cron=* * * * * ?");
+    }
+
+    private void rewrite(String path, String text) throws IOException {
+        FileTime time = Files.getLastModifiedTime(source.resolve(path));
+        Files.writeString(source.resolve(path), text);
+        Files.setLastModifiedTime(source.resolve(path), time);
+    }
+
+    @Test
+    void churnEndsEqualWhateverTheyRefuse() throws IOException {
+        long seed = System.nanoTime();
+        System.out.println("churn seed " + seed);
+        String old = "for word; do case $word in -@*|--modify-window*|--delete-missing-args) %s exit 1;; esac; done";
+        Churn churn = new Churn(source, seed);
+        churn.run(200);
+        try (RsyncDaemon daemon = new RsyncDaemon()
+                .module("old", target("old"), "refuse options = modify-window delete-missing-args")
+                .module(
+                        "strict",
+                        target("strict"),
+                        "refuse options = force stats timeout ignore-times existing ignore-existing link-dest fuzzy"
+                                + " log-format")
+                .start()) {
+            remote("old", daemon.url("old"));
+            remote("strict", daemon.url("strict"));
+            behindShell(
+                    "words",
+                    script(
+                            "words.sh",
+                            old.formatted("echo \"rsync: $word: unknown option\" >&2;"),
+                            "exec rsync \"$@\""));
+            behindShell("silent", script("silent.sh", old.formatted(""), "exec rsync \"$@\""));
+            Path conf = configuration("");
+            try (DromedaryProcess dromedary = dromedary("run", conf)) {
+                for (String name : List.of("old", "strict", "words", "silent")) {
+                    dromedary.awaitLine(name + ": full sync done", START);
+                }
+                churn.run(600);
+                for (String name : List.of("old", "strict", "words", "silent")) {
+                    Trees.awaitEqual(source, directory.resolve(name), SOON);
+                }
+                Files.writeString(source.resolve("twice"), "1");
+                Files.writeString(source.resolve("twice"), "2");
+                for (String name : List.of("old", "words", "silent")) {
+                    Trees.awaitEqual(source, directory.resolve(name), SOON);
+                }
+                rewrite("twice", "3");
+                for (String name : List.of("old", "words", "silent")) {
+                    Trees.awaitEqual(source, directory.resolve(name), SOON);
+                }
+                assertThat(dromedary.output())
+                        .as("a refusal is no outage")
+                        .doesNotContain("down:")
+                        .doesNotContain("did not go through")
+                        .contains("silent: its rsync does not take --modify-window, --delete-missing-args: ");
+                assertThat(dromedary.output().lines().filter(line -> line.contains("words: its rsync")))
+                        .as("said when it is learnt")
+                        .hasSizeBetween(1, 2);
+            }
+            assertThat(directory.resolve("state/remotes/words/receiver"))
+                    .content()
+                    .contains("refuses --modify-window\nrefuses --delete-missing-args\n");
+            try (DromedaryProcess check = dromedary("check", conf)) {
+                assertThat(check.exitCode(START)).as(check.output()).isZero();
+                assertThat(check.output())
+                        .contains("its rsync does not take --modify-window, --delete-missing-args: times are compared")
+                        .contains("all is well");
+            }
+        }
+    }
+
+    @Test
+    void whatAUserWroteIsWrongWhereItIsRefused() throws IOException {
+        try (RsyncDaemon daemon = new RsyncDaemon()
+                .module("m", target("m"), "refuse options = compress stats")
+                .start()) {
+            remote("m", daemon.url("m"), "args: -az");
+            try (DromedaryProcess dromedary = dromedary("run", configuration(""))) {
+                assertThat(dromedary.awaitLine("m: down:", START)).contains("refuse --compress");
+            }
+        }
+    }
+
+    @Test
+    void fullSyncsThatDeleteMoreThanAllowedHaltWhereverTheyGo() throws IOException {
+        Files.writeString(source.resolve("f"), "f");
+        List<String> names = List.of("chroot", "free", "shell", "local", "protocol", "mute");
+        for (String name : names) {
+            Files.writeString(Files.createDirectories(target(name).resolve("d")).resolve("extra"), "extra");
+            Files.writeString(target(name).resolve("extra"), "extra");
+        }
+        try (RsyncDaemon daemon = new RsyncDaemon()
+                .module("chroot", target("chroot"))
+                .module("free", target("free"), "use chroot = no")
+                .module("protocol", target("protocol"))
+                .module("mute", target("mute"), "refuse options = log-format")
+                .start()) {
+            remote("chroot", daemon.url("chroot"), "args: -aq");
+            remote("free", daemon.url("free"));
+            remote("protocol", daemon.url("protocol"), "args: -a --protocol=30");
+            remote("mute", daemon.url("mute"));
+            remote("local", target("local").toString());
+            behindShell("shell", script("plain.sh", "exec rsync \"$@\""));
+            Path conf = configuration("dromedary.max-delete=2\n");
+            try (DromedaryProcess dromedary = dromedary("run", conf)) {
+                for (String name : names) {
+                    assertThat(dromedary.awaitLine(name + ": (halted|full sync done)", START))
+                            .contains(
+                                    name.equals("mute")
+                                            ? "cannot be counted"
+                                            : "a full sync would delete 3 entries, max-delete is 2");
+                    assertThat(directory.resolve(name).resolve("d/extra")).exists();
+                }
+            }
+            remotes.removeIf(remote -> remote.contains("remote: mute"));
+            try (DromedaryProcess check = dromedary("check", configuration(""))) {
+                assertThat(check.exitCode(START)).as(check.output()).isZero();
+                assertThat(check.output().lines().filter("  would be: Number of deleted files: 3"::equals))
+                        .hasSize(names.size() - 1);
+            }
+        }
+    }
+
+    private Receivers receivers(String target) throws IOException {
+        Mirrors mirrors = new Mirrors();
+        Mirror mirror = new Mirror();
+        mirror.setId("tree");
+        mirror.setSource(source.toString());
+        mirror.setExclude("");
+        mirror.setExcludeRegex("");
+        mirror.setMirrors(mirrors);
+        mirror.register();
+        remote = new Remote();
+        remote.setId("copy");
+        remote.setMirror("tree");
+        remote.setTarget(target);
+        remote.setPasswordFile("");
+        remote.setSsh("ssh");
+        remote.setArgs("-a");
+        remote.setTimeout(60);
+        remote.setBwlimit("");
+        remote.setMirrors(mirrors);
+        remote.register();
+        RsyncProcess rsync = new RsyncProcess();
+        rsync.setMirrors(mirrors);
+        Receivers receivers = new Receivers();
+        receivers.setStateDir(directory.resolve("state").toString());
+        receivers.setMirrors(mirrors);
+        receivers.setRsyncProcess(rsync);
+        receivers.setCommand("rsync");
+        return receivers;
+    }
+
+    private RsyncException reset() {
+        return new RsyncException(12, "rsync: connection unexpectedly closed (0 bytes received so far) [sender]")
+                .of(List.of("--modify-window=-1", "--stats", "--", ".", "x"));
+    }
+
+    @Test
+    void aLostConnectionSwitchesNothingOffAndWhatIsTakenAgainIsUsedAgain() throws IOException {
+        Receivers receivers;
+        RsyncException lost = reset().of(List.of("--modify-window=-1", "--", ".", "x"));
+        try (RsyncDaemon daemon = new RsyncDaemon()
+                .module("m", target("m"), "refuse options = stats")
+                .start()) {
+            receivers = receivers(daemon.url("m"));
+            assertThat(receivers.learn("copy", lost)).isFalse();
+            assertThat(remote.receiver().refused()).isEmpty();
+            assertThat(receivers.learn("copy", reset())).isTrue();
+            assertThat(remote.receiver().refused()).containsExactly(Ability.STATISTICS);
+            assertThat(receivers.learn("copy", reset()))
+                    .as("of a call made before")
+                    .isTrue();
+            assertThat(receivers.learn("copy", lost)).isFalse();
+
+            // The next run, and the same daemon: it is asked again at a full sync.
+            receivers = receivers(daemon.url("m"));
+            Batch live = new Batch();
+            receivers.recall("copy", live);
+            assertThat(remote.receiver().refused()).isEqualTo(Set.of(Ability.STATISTICS));
+            Batch full = new Batch();
+            full.merge(ChangeSet.ofEverything());
+            receivers.recall("copy", full);
+            assertThat(remote.receiver().refused()).containsExactly(Ability.STATISTICS);
+        }
+        assertThat(receivers.learn("copy", lost)).as("it is down").isFalse();
+        assertThat(remote.receiver().refused()).containsExactly(Ability.STATISTICS);
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", target("m")).start()) {
+            receivers = receivers(daemon.url("m"));
+            Batch full = new Batch();
+            full.merge(ChangeSet.ofEverything());
+            receivers.recall("copy", full);
+            assertThat(remote.receiver().refused()).isEmpty();
+            assertThat(directory.resolve("state/remotes/copy/receiver")).doesNotExist();
+        }
+    }
+}
