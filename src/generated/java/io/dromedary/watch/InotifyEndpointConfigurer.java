@@ -36,6 +36,8 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "excludes": target.setExcludes(property(camelContext, java.util.function.Supplier.class, value)); return true;
         case "following": target.setFollowing(property(camelContext, java.util.function.Supplier.class, value)); return true;
         case "linger": target.setLinger(property(camelContext, int.class, value)); return true;
+        case "onefilesystem":
+        case "oneFileSystem": target.setOneFileSystem(property(camelContext, java.util.function.BooleanSupplier.class, value)); return true;
         default: return false;
         }
     }
@@ -56,6 +58,8 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "excludes": return java.util.function.Supplier.class;
         case "following": return java.util.function.Supplier.class;
         case "linger": return int.class;
+        case "onefilesystem":
+        case "oneFileSystem": return java.util.function.BooleanSupplier.class;
         default: return null;
         }
     }
@@ -77,6 +81,8 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "excludes": return target.getExcludes();
         case "following": return target.getFollowing();
         case "linger": return target.getLinger();
+        case "onefilesystem":
+        case "oneFileSystem": return target.getOneFileSystem();
         default: return null;
         }
     }

@@ -23,7 +23,7 @@ public class InotifyEndpointUriFactory extends org.apache.camel.support.componen
     private static final Set<String> SECRET_PROPERTY_NAMES;
     private static final Map<String, String> MULTI_VALUE_PREFIXES;
     static {
-        Set<String> props = new HashSet<>(10);
+        Set<String> props = new HashSet<>(11);
         props.add("bridgeErrorHandler");
         props.add("events");
         props.add("exceptionHandler");
@@ -33,6 +33,7 @@ public class InotifyEndpointUriFactory extends org.apache.camel.support.componen
         props.add("excludes");
         props.add("following");
         props.add("linger");
+        props.add("oneFileSystem");
         props.add("path");
         PROPERTY_NAMES = Collections.unmodifiableSet(props);
         SECRET_PROPERTY_NAMES = Collections.emptySet();

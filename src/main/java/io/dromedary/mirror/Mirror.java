@@ -14,6 +14,7 @@ import io.dromedary.posix.Way;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +51,7 @@ public final class Mirror implements Supplier<Following> {
 
     private volatile Excludes excludes;
     private List<String> events = List.of();
+    private boolean seesMounts;
     private Mirrors mirrors;
     private volatile Stat root;
     private volatile boolean mounted;
@@ -81,6 +83,11 @@ public final class Mirror implements Supplier<Following> {
     /** The state directory, which is no part of any tree. */
     public void setStateDir(String stateDir) {
         this.stateDir = Path.of(stateDir).toAbsolutePath().normalize();
+    }
+
+    /** Whether its watch tells of what is mounted below the source while it is watched. */
+    public void setSeesMounts(boolean seesMounts) {
+        this.seesMounts = seesMounts;
     }
 
     public void setMirrors(Mirrors mirrors) {
@@ -257,6 +264,17 @@ public final class Mirror implements Supplier<Following> {
     @Override
     public Following get() {
         return mirrors.following(id);
+    }
+
+    public boolean seesMounts() {
+        return seesMounts;
+    }
+
+    /** Whether all its remotes leave out the file systems that are mounted below the source. */
+    public boolean isOfOneFileSystem() {
+        Collection<Remote> remotes = mirrors.remotesOf(id);
+        return !remotes.isEmpty()
+                && remotes.stream().allMatch(remote -> remote.args().oneFileSystem());
     }
 
     /** The root, absolute; its trailing slash is left to the caller. */

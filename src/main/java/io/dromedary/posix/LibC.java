@@ -36,6 +36,8 @@ public final class LibC {
     private static final int STATX_BASIC_STATS = 0x7ff;
     private static final int STATX_BTIME = 0x800;
     private static final int STATX_SIZE = 256;
+    private static final int STATX_ATTRIBUTES = 8;
+    private static final int STATX_ATTRIBUTES_MASK = 56;
     private static final long STATX_ATTR_MOUNT_ROOT = 0x2000;
 
     private static final boolean OWN_OPEN_FLAGS =
@@ -44,6 +46,7 @@ public final class LibC {
     private static final int O_CLOEXEC = 0x80000;
     private static final int O_NOFOLLOW = OWN_OPEN_FLAGS ? 0x8000 : 0x20000;
     private static final int O_DIRECTORY = OWN_OPEN_FLAGS ? 0x4000 : 0x10000;
+    private static final int O_PATH = 0x200000;
 
     private static final int AF_UNIX = 1;
     private static final int SOCK_DGRAM = 2;
@@ -73,6 +76,7 @@ public final class LibC {
     private static final long SECOND = 1_000_000_000;
 
     private static final short POLLIN = 1;
+    private static final short POLLPRI = 2;
     private static final byte DT_UNKNOWN = 0;
     private static final byte DT_DIR = 4;
     private static final byte DT_LNK = 10;
@@ -201,16 +205,49 @@ public final class LibC {
      * @return bit 0 set: the first can be read; bit 1: the second
      */
     public static int awaitReadable(int first, int second, long timeoutNanos) {
-        int[] pollfds = {first, pollfd(), second, pollfd()};
+        return await(new int[] {first, pollfd(POLLIN), second, pollfd(POLLIN)}, timeoutNanos);
+    }
+
+    /**
+     * The same, and it ends too when the mounts of this process have changed.
+     *
+     * @param mounts what {@link #openMounts} has returned; none if negative
+     * @return bit 2 set: since this or {@link #mountsChanged} last told
+     */
+    public static int awaitReadable(int first, int second, int mounts, long timeoutNanos) {
+        return await(new int[] {first, pollfd(POLLIN), second, pollfd(POLLIN), mounts, pollfd(POLLPRI)}, timeoutNanos);
+    }
+
+    /** For each descriptor that something happens at, a bit. */
+    private static int await(int[] pollfds, long timeoutNanos) {
         long nanos = Math.max(0, timeoutNanos);
-        if (ppoll(pollfds, 2, new long[] {nanos / SECOND, nanos % SECOND}, null) < 0) {
+        if (ppoll(pollfds, pollfds.length / 2, new long[] {nanos / SECOND, nanos % SECOND}, null) < 0) {
             int errno = Native.getLastError();
             if (errno == EINTR) {
                 return 0;
             }
             throw new PosixException("ppoll", errno);
         }
-        return (isReadable(pollfds[1]) ? 1 : 0) | (isReadable(pollfds[3]) ? 2 : 0);
+        int ready = 0;
+        for (int i = 0; i < pollfds.length / 2; i++) {
+            ready |= isReady(pollfds[2 * i + 1]) ? 1 << i : 0;
+        }
+        return ready;
+    }
+
+    /** A descriptor that tells of mounts that come and go, see {@code /proc/PID/mounts} in proc(5); negative where there is none. */
+    public static int openMounts() {
+        return open(bytes("/proc/self/mountinfo"), O_CLOEXEC);
+    }
+
+    /** Whether that has told of a change that was not asked for yet. */
+    public static boolean mountsChanged(int mounts) {
+        return await(new int[] {mounts, pollfd(POLLPRI)}, 0) != 0;
+    }
+
+    /** A descriptor for nothing but keeping the file system there from being unmounted; negative where there is none. */
+    public static int hold(String absolutePath) {
+        return open(bytes(absolutePath), O_PATH | O_NOFOLLOW | O_CLOEXEC);
     }
 
     /** How many bytes wait to be read. */
@@ -280,7 +317,22 @@ public final class LibC {
     public static boolean isMountPoint(String absolutePath) {
         byte[] result = new byte[STATX_SIZE];
         return statx(AT_FDCWD, bytes(absolutePath), AT_NO_AUTOMOUNT, STATX_BASIC_STATS, result) == 0
-                && (ByteBuffer.wrap(result).order(ByteOrder.nativeOrder()).getLong(8) & STATX_ATTR_MOUNT_ROOT) != 0;
+                && (ByteBuffer.wrap(result).order(ByteOrder.nativeOrder()).getLong(STATX_ATTRIBUTES)
+                                & STATX_ATTR_MOUNT_ROOT)
+                        != 0;
+    }
+
+    /** Whether the system says that no file system is mounted just here; before Linux 5.8 only where nothing is. */
+    public static boolean isNoMountPoint(String absolutePath) {
+        byte[] result = new byte[STATX_SIZE];
+        int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+        if (statx(AT_FDCWD, bytes(absolutePath), flags, STATX_BASIC_STATS, result) < 0) {
+            int errno = Native.getLastError();
+            return errno == ENOENT || errno == ENOTDIR;
+        }
+        ByteBuffer statx = ByteBuffer.wrap(result).order(ByteOrder.nativeOrder());
+        return (statx.getLong(STATX_ATTRIBUTES_MASK) & STATX_ATTR_MOUNT_ROOT) != 0
+                && (statx.getLong(STATX_ATTRIBUTES) & STATX_ATTR_MOUNT_ROOT) == 0;
     }
 
     /**
@@ -447,12 +499,12 @@ public final class LibC {
         entries.accept(name, kind);
     }
 
-    private static int pollfd() {
-        return ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN ? POLLIN : POLLIN << 16;
+    private static int pollfd(short events) {
+        return ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN ? events : events << 16;
     }
 
     /** Also true for an error or a hang-up: the read that follows says which. */
-    private static boolean isReadable(int eventsAndResult) {
+    private static boolean isReady(int eventsAndResult) {
         return (ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN ? eventsAndResult >>> 16 : eventsAndResult & 0xffff)
                 != 0;
     }

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -27,8 +28,9 @@ public final class MountInfo {
      * @param device the file system, as major:minor
      * @param root which directory of that file system is mounted; a bind mount's may be any
      * @param point where
+     * @param type of the file system
      */
-    public record Mount(int id, int parent, String device, String root, String point) {}
+    public record Mount(int id, int parent, String device, String root, String point, String type) {}
 
     private MountInfo(List<Mount> mounts) {
         this.mounts = mounts;
@@ -54,10 +56,17 @@ public final class MountInfo {
                         Integer.parseInt(fields[1]),
                         fields[2],
                         unescape(fields[3]),
-                        unescape(fields[4])));
+                        unescape(fields[4]),
+                        type(fields)));
             }
         }
         return new MountInfo(List.copyOf(mounts));
+    }
+
+    /** Behind the dash that ends the fields of which there may be any number. */
+    private static String type(String[] fields) {
+        int dash = Arrays.asList(fields).indexOf("-");
+        return dash >= 0 && dash + 1 < fields.length ? fields[dash + 1] : "";
     }
 
     private static String unescape(String field) {
@@ -73,6 +82,14 @@ public final class MountInfo {
             at = next;
         }
         return at;
+    }
+
+    /** The one that this is mounted on; null if it is not to be seen. */
+    Mount parent(Mount mount) {
+        return mounts.stream()
+                .filter(other -> other.id == mount.parent)
+                .findFirst()
+                .orElse(null);
     }
 
     private Mount root() {

@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.Enumeration;
 import java.util.HashSet;
@@ -110,6 +111,7 @@ public final class RsyncCalls {
     private Mirrors mirrors;
     private RsyncProcess rsyncProcess;
     private FailQueue failQueue;
+    private Mounts mounts = new Mounts();
     private String command;
     private int maxPaths;
     private List<String> fullSyncExcludes;
@@ -124,6 +126,10 @@ public final class RsyncCalls {
 
     public void setFailQueue(FailQueue failQueue) {
         this.failQueue = failQueue;
+    }
+
+    public void setMounts(Mounts mounts) {
+        this.mounts = mounts;
     }
 
     public void setCommand(String command) {
@@ -160,6 +166,8 @@ public final class RsyncCalls {
         if (!batch.refused().isEmpty()) {
             sorted.refusedFile = failQueue.leaveOut(remote.id(), batch, patterns(batch.refused()));
         }
+        boolean apart = !remote.excludes().hasRegexes();
+        sorted.protection = apart ? sorted.parts.protection() : List.of();
         if (isFirstTry && batch.linked().isEmpty()) {
             addRenamed(first, remote, batch, sorted);
         }
@@ -170,12 +178,42 @@ public final class RsyncCalls {
         if (problem != null) {
             throw new HaltedException(problem);
         }
-        if (!changes.isEverything()) {
-            return calls;
+        Iterable<Call> told = calls;
+        if (changes.isEverything()) {
+            List<Call> telling = new ArrayList<>();
+            calls.forEach(call -> telling.add(telling(call)));
+            told = telling;
         }
-        List<Call> telling = new ArrayList<>();
-        calls.forEach(call -> telling.add(telling(call)));
-        return telling;
+        return sorted.parts.mounted().isEmpty() ? told : mounted(remote, changes, sorted, told);
+    }
+
+    private Iterable<Call> mounted(Remote remote, ChangeSet changes, Sorted sorted, Iterable<Call> calls) {
+        MountedCalls mounted = new MountedCalls(mounts, remote, sorted.parts);
+        Iterable<Call> held = mounted.held(calls, changes);
+        if (sorted.protection.isEmpty() || !remote.delete()) {
+            return held;
+        }
+        List<String> walkedByRsync = new ArrayList<>(sorted.deep);
+        walkedByRsync.addAll(sorted.deepByTime);
+        return mounted.deletingApart(held, walkedByRsync, maxPaths, directories -> {
+            List<Call> extraneous = new ArrayList<>();
+            addExtraneous(extraneous, remote, directories, Set.of());
+            if (changes.isEverything()) {
+                extraneous.replaceAll(call -> preceded(call, excluding(fullSyncExcludes)));
+            }
+            return extraneous;
+        });
+    }
+
+    private static List<String> excluding(List<String> patterns) {
+        return patterns.stream().map(pattern -> "--exclude=" + pattern).toList();
+    }
+
+    /** The same call with these options before the user's: of filter rules the first that matches counts. */
+    private static Call preceded(Call call, List<String> options) {
+        List<String> arguments = new ArrayList<>(options);
+        arguments.addAll(call.arguments());
+        return new Call(call.directory(), arguments, call.list());
     }
 
     private static Call telling(Call call) {
@@ -189,7 +227,7 @@ public final class RsyncCalls {
         List<String> options = remote.options();
         List<String> ends = ends(remote);
         return rsyncProcess.transfer(arguments -> arguments.size() > options.size()
-                && arguments.subList(0, options.size()).equals(options)
+                && Collections.indexOfSubList(arguments, options) >= 0
                 && arguments
                         .subList(arguments.size() - ends.size(), arguments.size())
                         .equals(ends));
@@ -218,7 +256,8 @@ public final class RsyncCalls {
         if (byTime.isEmpty()) {
             return callsFileByFile(remote, sorted, changes, made, shortNames);
         }
-        Sorted others = new Sorted(remote.mirror(), remote.excludes(), remote.following(), changes, sorted.refused);
+        Sorted others = new Sorted(
+                remote.mirror(), remote.excludes(), remote.following(), sorted.parts, changes, sorted.refused);
         others.deepByTime.addAll(byTime);
         Iterable<Call> first = sorted.deep.isEmpty()
                 ? callsFor(remote, sorted, changes, made)
@@ -252,9 +291,20 @@ public final class RsyncCalls {
         tops.addAll(sorted.deepByTime);
         boolean compared = sorted.deepByTime.isEmpty();
         String common = common(tops);
-        boolean below = shortNames && !common.isEmpty() && Renames.isPlain(common) && remote.startsAnywhere();
+        // Working in what is mounted, rsync would keep it from being unmounted.
+        boolean below = shortNames
+                && !common.isEmpty()
+                && Renames.isPlain(common)
+                && remote.startsAnywhere()
+                && !sorted.parts.isInMount(common);
         Walk walk = new Walk(
-                remote.mirror(), remote.excludes(), remote.following(), sorted.refused.keySet(), tops, LARGE_BYTES);
+                remote.mirror(),
+                remote.excludes(),
+                remote.following(),
+                sorted.parts,
+                sorted.refused.keySet(),
+                tops,
+                LARGE_BYTES);
         sorted.deep.clear();
         sorted.deepByTime.clear();
         // Mostly that is all; the rest is looked at while rsync reads the list.
@@ -304,7 +354,12 @@ public final class RsyncCalls {
                         ready.add(below(remote, common, walk, compared));
                     } else {
                         Sorted more = new Sorted(
-                                remote.mirror(), remote.excludes(), remote.following(), changes, sorted.refused);
+                                remote.mirror(),
+                                remote.excludes(),
+                                remote.following(),
+                                sorted.parts,
+                                changes,
+                                sorted.refused);
                         more.walk = walk;
                         more.comparesWalk = compared;
                         ready.addAll(callsFor(remote, more, changes, made));
@@ -399,7 +454,9 @@ public final class RsyncCalls {
 
     private Sorted sorted(Remote remote, ChangeSet changes, Map<String, Refusal> refused) {
         Mirror mirror = remote.mirror();
-        Sorted sorted = new Sorted(mirror, remote.excludes(), remote.following(), changes, refused);
+        // Before the look at each path: what is unmounted then is known to have been mounted.
+        Parts parts = mounts.parts(remote);
+        Sorted sorted = new Sorted(mirror, remote.excludes(), remote.following(), parts, changes, refused);
         changes.visit(sorted::sort);
         return sorted;
     }
@@ -464,7 +521,9 @@ public final class RsyncCalls {
         }
         List<Rename> all = Renames.worth(sorted.root, changes.moves(), sorted.gone);
         Set<String> rewritten = changes.rewritten();
-        all.removeIf(rename -> isAmong(rename.to(), rewritten));
+        all.removeIf(rename -> isAmong(rename.to(), rewritten)
+                || sorted.parts.touchesLeftOut(rename.to())
+                || sorted.parts.touchesLeftOut(rename.gone()));
         List<Rename> renames = all;
         if (remote.target().kind() == Target.Kind.LOCAL) {
             // What is excluded in a directory stays where it is, and it is not known what that is there.
@@ -505,7 +564,13 @@ public final class RsyncCalls {
     private boolean addRenamedTree(
             List<Call> calls, Remote remote, Rename rename, Sorted sorted, Set<String> rewritten) {
         Walk walk = new Walk(
-                remote.mirror(), remote.excludes(), Following.NONE, Set.of(), List.of(rename.to()), Long.MAX_VALUE);
+                remote.mirror(),
+                remote.excludes(),
+                Following.NONE,
+                sorted.parts,
+                Set.of(),
+                List.of(rename.to()),
+                Long.MAX_VALUE);
         for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
             List<String> paths = new ArrayList<>();
             walk.go(maxPaths, paths);
@@ -581,9 +646,11 @@ public final class RsyncCalls {
         if (sorted.refusedFile != null) {
             options.add("--exclude-from=" + sorted.refusedFile);
         }
-        addDeep(calls, remote, sorted.deepByTime, options);
+        List<Call> deep = new ArrayList<>();
+        addDeep(deep, remote, sorted.deepByTime, options);
         options.add(COMPARED);
-        addDeep(calls, remote, sorted.deep, options);
+        addDeep(deep, remote, sorted.deep, options);
+        deep.forEach(call -> calls.add(preceded(call, sorted.protection)));
     }
 
     private void addDeep(List<Call> calls, Remote remote, List<String> directories, List<String> options) {
@@ -800,8 +867,9 @@ public final class RsyncCalls {
         }
     }
 
-    private static List<String> arguments(Remote remote, String... options) {
-        List<String> arguments = new ArrayList<>(remote.options());
+    private List<String> arguments(Remote remote, String... options) {
+        List<String> arguments = new ArrayList<>(mounts.parts(remote).rules());
+        arguments.addAll(remote.options());
         remote.excludes().patterns().forEach(pattern -> arguments.add("--exclude=" + pattern));
         List<String> ours = new ArrayList<>(List.of("--stats", "--no-human-readable", "--from0"));
         if (remote.delete()) {
@@ -894,6 +962,7 @@ public final class RsyncCalls {
         final Mirror mirror;
         final Excludes excludes;
         final Following following;
+        final Parts parts;
         final Map<String, Refusal> refused;
         /** The file that tells rsync of these; null: none is needed. */
         Path refusedFile;
@@ -926,12 +995,21 @@ public final class RsyncCalls {
         boolean large;
         /** How many of those that are present other calls may have brought by then. */
         int renamed;
+        /** Of what is mounted, from the deletions of calls in which rsync goes through directories by itself. */
+        List<String> protection = List.of();
 
-        Sorted(Mirror mirror, Excludes excludes, Following following, ChangeSet changes, Map<String, Refusal> refused) {
+        Sorted(
+                Mirror mirror,
+                Excludes excludes,
+                Following following,
+                Parts parts,
+                ChangeSet changes,
+                Map<String, Refusal> refused) {
             this.root = ByteString.of(mirror.source().toString());
             this.mirror = mirror;
             this.excludes = excludes;
             this.following = following;
+            this.parts = parts;
             this.changes = changes;
             this.refused = refused;
             this.leftOut = new LeftOut(mirror);
@@ -981,6 +1059,9 @@ public final class RsyncCalls {
                     deepByTime.add("");
                 }
                 return true;
+            }
+            if (parts.leavesOut(path)) {
+                return false;
             }
             if (changes.isEverything() && !changes.isWritten(path)) {
                 // It comes with the whole; what lies below it is of interest where it is not left out as a directory.

@@ -221,6 +221,18 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 end(List.of(process));
                 running.remove(process);
             }
+            close(command.getInput());
+        }
+    }
+
+    /** The list may keep something mounted until it is closed. */
+    private static void close(InputStream list) {
+        try {
+            if (list != null) {
+                list.close();
+            }
+        } catch (IOException e) {
+            LOG.debug("closing a list: {}", e.toString());
         }
     }
 

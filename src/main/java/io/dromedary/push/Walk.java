@@ -29,6 +29,7 @@ final class Walk {
     private final Excludes excludes;
     private final Mirror mirror;
     private final Following following;
+    private final Parts parts;
     private final Set<String> refused;
     private final long largest;
     /** What comes next, last first; a directory's path with a slash at its end. */
@@ -50,6 +51,7 @@ final class Walk {
             Mirror mirror,
             Excludes excludes,
             Following following,
+            Parts parts,
             Set<String> refused,
             Collection<String> tops,
             long largest) {
@@ -57,6 +59,7 @@ final class Walk {
         this.excludes = excludes;
         this.mirror = mirror;
         this.following = following;
+        this.parts = parts;
         this.refused = refused;
         this.largest = largest;
         this.leftOut = new LeftOut(mirror);
@@ -154,7 +157,7 @@ final class Walk {
         try {
             is = Entries.list(root + "/" + directory + (followed ? "/." : ""), (name, isDirectory) -> {
                 String path = directory + "/" + name;
-                if (!excludes.matches(path, isDirectory) && !refused.contains(path)) {
+                if (!excludes.matches(path, isDirectory) && !parts.leavesOut(path) && !refused.contains(path)) {
                     waiting.addLast(isDirectory ? path + "/" : path);
                 }
             });

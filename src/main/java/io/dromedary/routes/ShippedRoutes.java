@@ -59,7 +59,8 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
             "dromedary/push.camel.yaml",
             "dromedary/pushed.camel.yaml",
             "dromedary/redelivery.camel.yaml",
-            "dromedary/full-sync.camel.yaml");
+            "dromedary/full-sync.camel.yaml",
+            "dromedary/mounts.camel.yaml");
     /** Where Camel looks for Kamelets. */
     private static final String KAMELETS = "classpath:kamelets";
 

@@ -5,6 +5,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.push.Gate;
 import io.dromedary.push.Gate.Progress;
+import io.dromedary.push.Mounts;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.Transfer;
 import io.dromedary.watch.InotifyConsumer;
@@ -27,6 +28,7 @@ public final class Status implements CamelContextAware {
     private Mirrors mirrors;
     private Gate gate;
     private RsyncCalls rsyncCalls;
+    private Mounts mounts;
 
     @Override
     public void setCamelContext(CamelContext camelContext) {
@@ -48,6 +50,10 @@ public final class Status implements CamelContextAware {
 
     public void setRsyncCalls(RsyncCalls rsyncCalls) {
         this.rsyncCalls = rsyncCalls;
+    }
+
+    public void setMounts(Mounts mounts) {
+        this.mounts = mounts;
     }
 
     /** What {@code GET /api/status} answers. */
@@ -125,13 +131,18 @@ public final class Status implements CamelContextAware {
         if (mirror.problem() != null) {
             return mirror.problem();
         }
-        if (!(route.getConsumer() instanceof InotifyConsumer watch)) {
-            return null;
+        if (route.getConsumer() instanceof InotifyConsumer watch) {
+            if (!watch.isAlive()) {
+                return "the watch has died";
+            }
+            if (watch.watches() == 0 && watch.problem() == null) {
+                return "nothing is watched";
+            }
+            if (watch.problem() != null) {
+                return watch.problem();
+            }
         }
-        if (!watch.isAlive()) {
-            return "the watch has died";
-        }
-        return watch.watches() == 0 && watch.problem() == null ? "nothing is watched" : watch.problem();
+        return mounts.problem(mirror);
     }
 
     /** What watches this mirror's source; null if it is not inotify. */

@@ -11,6 +11,7 @@ import io.dromedary.push.FailQueue.Failure;
 import io.dromedary.push.Gate;
 import io.dromedary.push.Gate.Progress;
 import io.dromedary.push.Guard;
+import io.dromedary.push.Mounts;
 import io.dromedary.push.Receivers;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncException;
@@ -42,6 +43,7 @@ public final class Steering {
     private Mirrors mirrors;
     private Gate gate;
     private Guard guard;
+    private Mounts mounts;
     private FailQueue failQueue;
     private RsyncCalls rsyncCalls;
     private Receivers receivers;
@@ -57,6 +59,10 @@ public final class Steering {
 
     public void setGuard(Guard guard) {
         this.guard = guard;
+    }
+
+    public void setMounts(Mounts mounts) {
+        this.mounts = mounts;
     }
 
     public void setFailQueue(FailQueue failQueue) {
@@ -97,6 +103,9 @@ public final class Steering {
     /** The end of a pause; or a person's word that what halts this remote is right. */
     public String resume(@Header("id") String id) throws IOException {
         Remote remote = remote(id);
+        if (!gate.progress(remote.id()).state().equals("paused")) {
+            mounts.accept(remote.mirror());
+        }
         guard.allow(remote.id());
         gate.resume(remote.id());
         return names(List.of(remote));

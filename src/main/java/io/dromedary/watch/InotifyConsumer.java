@@ -4,10 +4,16 @@ import io.dromedary.change.ChangeSet;
 import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Following;
 import io.dromedary.posix.LibC;
+import io.dromedary.posix.MountTable;
 import io.dromedary.posix.PosixException;
+import io.dromedary.posix.Stat;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.apache.camel.Exchange;
@@ -32,6 +38,9 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private static final long ROOT_RETRY = TimeUnit.SECONDS.toNanos(1);
     private static final long ROOT_CHECK = TimeUnit.SECONDS.toNanos(2);
     private static final long LIMIT_RETRY = TimeUnit.SECONDS.toNanos(30);
+    /** The shortest time from one look at what is mounted to the next: elsewhere in the system there may be much of it. */
+    private static final long MOUNTS_PAUSE = TimeUnit.MILLISECONDS.toNanos(100);
+
     private static final long OVERFLOW_TOLD = TimeUnit.MINUTES.toNanos(1);
     /** How long after its close a file gets its final name, by a program that writes it under another one. */
     private static final long RENAME_FOLLOWS = TimeUnit.MICROSECONDS.toNanos(300);
@@ -56,6 +65,14 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private WatchedTree tree;
     /** Null while no link is followed. */
     private Links links;
+
+    private MountTable mountTable;
+    /** What is mounted below the root, by the place. */
+    private Map<String, String> mounts = Map.of();
+
+    private long mountsGeneration;
+    private boolean mountsChanged;
+    private long mountsNotBefore = System.nanoTime();
 
     private int events;
     /** The last first half of a rename: its cookie, and what the remotes know by that name; null: not known. */
@@ -150,6 +167,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             // The root is gone, and with it all that could be read.
             return;
         }
+        mountsChanged |= mountTable.generation() != mountsGeneration;
+        if (mountsChanged) {
+            lookAtMounts();
+        }
         for (int left = LibC.available(tree.descriptor()); left > 0 && !rootLost; ) {
             int length = tree.read(this::handle);
             left = length <= 0 ? 0 : left - length;
@@ -173,6 +194,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         // Not before: the remotes of a mirror come up after its watch was made.
         excludes = endpoint.excludes();
         try {
+            mountTable = new MountTable();
             tree = openTree();
             followLinks();
             wake = LibC.wakeDescriptor();
@@ -242,6 +264,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
 
     private void release() {
         closeTree();
+        if (mountTable != null) {
+            mountTable.close();
+            mountTable = null;
+        }
         if (wake >= 0) {
             LibC.closeDescriptor(wake);
             wake = -1;
@@ -252,6 +278,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     private WatchedTree openTree() {
         WatchedTree opened = new WatchedTree(source, excludes, switches, burst, SYSCTLS);
         try {
+            readMounts(opened);
             opened.scan();
         } catch (RuntimeException e) {
             opened.close();
@@ -280,6 +307,36 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             links.scan();
         }
         return links != null;
+    }
+
+    private void readMounts(WatchedTree of) {
+        mountsGeneration = mountTable.generation();
+        mountsChanged = false;
+        Map<String, String> places = source.mounts(mountTable);
+        Set<String> leftOut = new HashSet<>();
+        if (endpoint.isOneFileSystem()) {
+            Stat root = LibC.lstat(source.absolute(""));
+            for (String place : places.keySet()) {
+                Stat stat = LibC.lstat(source.absolute(place));
+                if (stat != null && root != null && stat.dev() != root.dev()) {
+                    leftOut.add(place);
+                }
+            }
+        }
+        of.leaveOut(leftOut);
+        mounts = places;
+    }
+
+    /** Whatever is there now, where something was mounted or unmounted, is watched, and then it is a change. */
+    private void lookAtMounts() {
+        Map<String, String> before = mounts;
+        readMounts(tree);
+        Set<String> changed = new TreeSet<>(before.keySet());
+        changed.addAll(mounts.keySet());
+        changed.removeIf(place -> Objects.equals(before.get(place), mounts.get(place)) || excludes.covers(place, true));
+        tree.mountsChanged(changed);
+        changed.forEach(place -> burst.mark(place, true));
+        mountsNotBefore = System.nanoTime() + MOUNTS_PAUSE;
     }
 
     private void run() {
@@ -319,7 +376,10 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         watches = (tree == null ? 0 : tree.watches()) + (links == null ? 0 : links.watches());
         long wait = more ? 0 : burst.nextCheck(next) - System.nanoTime();
-        int ready = LibC.awaitReadable(tree == null ? -1 : tree.descriptor(), wake, wait);
+        // Of those that are to be looked at later no more has to be told.
+        int told = tree == null || mountsChanged ? -1 : mountTable.descriptor();
+        int ready = LibC.awaitReadable(tree == null ? -1 : tree.descriptor(), wake, told, wait);
+        mountsChanged |= (ready & 4) != 0;
         if ((ready & 1) != 0) {
             readBurst();
         }
@@ -428,7 +488,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         }
         boolean overflowed = rescan && rescanNotBefore - now <= 0;
         boolean scan = overflowed || limited && nextLimitRetry - now <= 0;
-        if (scan || nextRootCheck - now <= 0) {
+        if (scan || mountsChanged || nextRootCheck - now <= 0) {
             // a directory above may have been renamed, or a file system mounted over it: there is no event for that
             rootLost |= !tree.isRootInPlace();
             nextRootCheck = now + ROOT_CHECK;
@@ -446,6 +506,9 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
             nextRootRetry = now;
             setProblem("inotify: " + source.show("") + " is gone, waiting for it to come back");
             return now;
+        }
+        if (mountsChanged && mountsNotBefore - now <= 0) {
+            lookAtMounts();
         }
         if (overflows > overflowsTold && nextOverflowTold - now <= 0) {
             // under a load that overflows it again and again, one line a minute says it all
@@ -472,6 +535,9 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
         long next = nextRootCheck;
         if (rescan) {
             next = Math.min(next, rescanNotBefore);
+        }
+        if (mountsChanged) {
+            next = Math.min(next, mountsNotBefore);
         }
         return tree.isLimitReached() ? Math.min(next, nextLimitRetry) : next;
     }

@@ -3,6 +3,7 @@ package io.dromedary.watch;
 import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Following;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.apache.camel.Category;
 import org.apache.camel.Consumer;
@@ -71,6 +72,11 @@ public class InotifyEndpoint extends DefaultEndpoint {
             description = "Which links to follow: a bean that says so, now and then again. By default none, and nothing"
                     + " behind them is watched.")
     private Supplier<Following> following = () -> Following.NONE;
+
+    @UriParam(
+            description = "A bean that is asked, whenever something is mounted, whether other file systems below the"
+                    + " directory are left out. Without it they are watched, also what is mounted later.")
+    private BooleanSupplier oneFileSystem;
 
     private boolean wasWatched;
 
@@ -153,6 +159,18 @@ public class InotifyEndpoint extends DefaultEndpoint {
 
     public void setExcludes(Supplier<Excludes> excludes) {
         this.excludes = excludes;
+    }
+
+    boolean isOneFileSystem() {
+        return oneFileSystem != null && oneFileSystem.getAsBoolean();
+    }
+
+    public BooleanSupplier getOneFileSystem() {
+        return oneFileSystem;
+    }
+
+    public void setOneFileSystem(BooleanSupplier oneFileSystem) {
+        this.oneFileSystem = oneFileSystem;
     }
 
     public int getLinger() {

@@ -1,6 +1,12 @@
 package io.dromedary.watch;
 
 import io.dromedary.change.ByteString;
+import io.dromedary.posix.MountTable;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Map;
 
 /**
  * The directory a mirror is made of.
@@ -22,6 +28,16 @@ record Source(String directory) {
     /** The path for system calls. The root may be given as a symbolic link, which "/." resolves. */
     String absolute(String path) {
         return path.isEmpty() ? directory + "/." : directory + '/' + path;
+    }
+
+    /** What is mounted below the root, by the place below it; nothing while the root is gone. */
+    Map<String, String> mounts(MountTable table) {
+        try {
+            String root = directory.isEmpty() ? "/" : new String(ByteString.bytes(directory), StandardCharsets.UTF_8);
+            return table.below(MountTable.real(Path.of(root)));
+        } catch (IOException | InvalidPathException e) {
+            return Map.of();
+        }
     }
 
     /** The path below the root as people read it. */

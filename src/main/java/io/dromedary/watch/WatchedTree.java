@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import org.slf4j.Logger;
@@ -76,6 +77,15 @@ final class WatchedTree implements AutoCloseable {
 
     /** What else these watches serve; null: nothing. */
     private Links links;
+
+    /** Where a directory is that is watched at another place already: mounted there, or from there. */
+    private final Set<String> twins = new TreeSet<>();
+
+    /** What is mounted and not to be watched. */
+    private Set<String> leftOut = Set.of();
+
+    /** Being looked at once more; told of before. */
+    private String quietTwin;
 
     private boolean starting = true;
     private boolean limitReached;
@@ -239,6 +249,41 @@ final class WatchedTree implements AutoCloseable {
         }
     }
 
+    /** From now on these places are not watched, with all that is below. */
+    void leaveOut(Set<String> places) {
+        leftOut = places;
+    }
+
+    /** Something was mounted or unmounted at these places, which gives no event. */
+    void mountsChanged(Set<String> places) {
+        for (String place : places) {
+            reconcile(place);
+        }
+        reconcileTwins();
+    }
+
+    private void reconcile(String path) {
+        int node = ROOT;
+        int from = 0;
+        for (int slash = path.indexOf('/'); slash >= 0 && node != NONE; slash = path.indexOf('/', from)) {
+            node = table.child(node, path.substring(from, slash));
+            from = slash + 1;
+        }
+        if (node != NONE) {
+            reconcile(node, path.substring(from));
+        }
+    }
+
+    /** One that was watched elsewhere, and is no more there, is found here. */
+    private void reconcileTwins() {
+        for (String twin : List.copyOf(twins)) {
+            twins.remove(twin);
+            quietTwin = twin;
+            reconcile(twin);
+        }
+        quietTwin = null;
+    }
+
     /**
      * Takes away the watches of subtrees that did not turn up again. Each makes the kernel queue an event, so only so
      * many at a time that the queue does not overflow.
@@ -246,6 +291,9 @@ final class WatchedTree implements AutoCloseable {
      * @return whether more remain
      */
     boolean prune(int most) {
+        if (!detached.isEmpty()) {
+            reconcileTwins();
+        }
         int budget = most;
         while (budget > 0 && !detached.isEmpty()) {
             int top = detached.keySet().iterator().next();
@@ -285,7 +333,7 @@ final class WatchedTree implements AutoCloseable {
         }
         String path = above.isEmpty() ? name : above + '/' + name;
         int child = table.child(parent, name);
-        if (excludes.matches(path, true)) {
+        if (excludes.matches(path, true) || leftOut.contains(path)) {
             if (child != NONE) {
                 detach(child);
             }
@@ -321,10 +369,12 @@ final class WatchedTree implements AutoCloseable {
     private void relocate(int node, int parent, String name, String path) {
         String oldPath = table.path(node);
         if (oldPath != null && isSameDirectory(oldPath, path)) {
-            LOG.warn(
-                    "inotify: {} and {} are one directory (a bind mount), changes are seen at the first only",
-                    source.show(oldPath),
-                    source.show(path));
+            if (twins.add(path) && !path.equals(quietTwin)) {
+                LOG.warn(
+                        "inotify: {} and {} are one directory (a bind mount), changes are seen at the first only",
+                        source.show(oldPath),
+                        source.show(path));
+            }
             return;
         }
         if (table.isAtOrBelow(parent, node)) {

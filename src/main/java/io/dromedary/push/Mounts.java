@@ -1,0 +1,171 @@
+package io.dromedary.push;
+
+import io.dromedary.change.ByteString;
+import io.dromedary.change.ChangeSet;
+import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Remote;
+import io.dromedary.posix.LibC;
+import io.dromedary.posix.MountTable;
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+
+/**
+ * The file systems that are mounted below the sources, so that one that is not mounted any more is no reason to delete
+ * anything: it halts that part of its mirror, over restarts too, and nothing else. It goes on when something is mounted there again, or
+ * a person says that it is right.
+ *
+ * <p>Between a look and rsync's own a file system could be unmounted. So it is held while rsync is told of paths in it, but no
+ * longer than {@value #LONGEST_HELD} s, for whoever unmounts it must not wait: all calls but those of full syncs look at
+ * the source in their first moments. Those delete nothing where something is mounted; that comes after them, in calls of its
+ * own.
+ */
+public final class Mounts implements AutoCloseable {
+    /** In seconds. */
+    private static final int LONGEST_HELD = 10;
+
+    private final Map<String, InnerMounts> known = new TreeMap<>();
+    private Mirrors mirrors = new Mirrors();
+    /** Null: nothing is known of any. */
+    private Path directory;
+
+    private MountTable table;
+
+    public void setStateDir(String stateDir) {
+        this.directory = Path.of(stateDir).toAbsolutePath().normalize().resolve("mounts");
+    }
+
+    public void setMirrors(Mirrors mirrors) {
+        this.mirrors = mirrors;
+    }
+
+    /** What this remote has to heed now; the same object as long as nothing changes. */
+    Parts parts(Remote remote) {
+        return directory == null
+                ? Parts.NONE
+                : of(remote.mirror()).parts(remote.args().oneFileSystem());
+    }
+
+    private synchronized InnerMounts of(Mirror mirror) {
+        if (table == null) {
+            table = new MountTable();
+        }
+        return known.computeIfAbsent(mirror.id(), id -> {
+            try {
+                return new InnerMounts(mirror, table, directory.resolve(id));
+            } catch (IOException e) {
+                throw new UncheckedIOException(directory.resolve(id) + " cannot be read", e);
+            }
+        });
+    }
+
+    /** Which parts of the mirror are halted, in one line; null: none. */
+    public String problem(Mirror mirror) {
+        Collection<Remote> remotes = mirrors.remotesOf(mirror.id());
+        if (directory == null || remotes.isEmpty()) {
+            return null;
+        }
+        List<String> missing = of(mirror).missing(mirror.isOfOneFileSystem());
+        return missing.isEmpty() ? null : InnerMounts.told(missing);
+    }
+
+    /** A person says that what is not mounted any more is right as it is: it is mirrored like all else. */
+    public void accept(Mirror mirror) {
+        if (directory != null) {
+            of(mirror).accept();
+        }
+    }
+
+    /** What a remote is to be sent, for it was mounted again or is right without. */
+    public record Owed(Mirror mirror, Remote remote, ChangeSet changes) {}
+
+    /** All that is owed, remote by remote. */
+    public List<Owed> owed() {
+        List<Owed> owed = new ArrayList<>();
+        for (Mirror mirror : directory == null ? List.<Mirror>of() : mirrors.mirrors()) {
+            ChangeSet changes = of(mirror).owed();
+            if (!changes.isEmpty()) {
+                mirrors.remotesOf(mirror.id()).forEach(remote -> owed.add(new Owed(mirror, remote, changes)));
+            }
+        }
+        return owed;
+    }
+
+    /** All of that is on its way. */
+    public void paid(List<Owed> owed) {
+        owed.forEach(one -> of(one.mirror()).paid(one.changes()));
+    }
+
+    /**
+     * The list for a call, for the moment before rsync starts; what is mounted there stays so until it is closed, or for as
+     * long as is bearable.
+     *
+     * @param places what is mounted and the call is about
+     * @param right asked once they are held: whether the call may still be made
+     * @return null: it may not, or there is nothing to do
+     */
+    InputStream held(Remote remote, Collection<String> places, BooleanSupplier right, Supplier<InputStream> list) {
+        Hold hold = new Hold(remote.mirror(), places);
+        InputStream held = null;
+        try {
+            InputStream told = right.getAsBoolean() ? list.get() : null;
+            held = told == null || places.isEmpty() ? told : hold.until(told);
+            return held;
+        } finally {
+            if (held == null) {
+                hold.end();
+            }
+        }
+    }
+
+    /** Descriptors on file systems, which thereby stay mounted. */
+    private static final class Hold {
+        private final CompletableFuture<Void> ended = new CompletableFuture<>();
+
+        Hold(Mirror mirror, Collection<String> places) {
+            if (places.isEmpty()) {
+                return;
+            }
+            String root = ByteString.of(mirror.source().toString());
+            List<Integer> descriptors =
+                    places.stream().map(place -> LibC.hold(root + "/" + place)).toList();
+            ended.thenRun(() ->
+                    descriptors.stream().filter(descriptor -> descriptor >= 0).forEach(LibC::closeDescriptor));
+            ended.completeOnTimeout(null, LONGEST_HELD, TimeUnit.SECONDS);
+        }
+
+        InputStream until(InputStream list) {
+            return new FilterInputStream(list) {
+                @Override
+                public void close() throws IOException {
+                    end();
+                    super.close();
+                }
+            };
+        }
+
+        void end() {
+            ended.complete(null);
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        if (table != null) {
+            table.close();
+            table = null;
+        }
+    }
+}
