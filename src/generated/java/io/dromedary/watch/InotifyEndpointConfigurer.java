@@ -38,6 +38,10 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "linger": target.setLinger(property(camelContext, int.class, value)); return true;
         case "onefilesystem":
         case "oneFileSystem": target.setOneFileSystem(property(camelContext, java.util.function.BooleanSupplier.class, value)); return true;
+        case "openfiles":
+        case "openFiles": target.setOpenFiles(property(camelContext, java.lang.String.class, value)); return true;
+        case "openfilesinterval":
+        case "openFilesInterval": target.setOpenFilesInterval(property(camelContext, java.lang.String.class, value)); return true;
         default: return false;
         }
     }
@@ -60,6 +64,10 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "linger": return int.class;
         case "onefilesystem":
         case "oneFileSystem": return java.util.function.BooleanSupplier.class;
+        case "openfiles":
+        case "openFiles": return java.lang.String.class;
+        case "openfilesinterval":
+        case "openFilesInterval": return java.lang.String.class;
         default: return null;
         }
     }
@@ -83,6 +91,10 @@ public class InotifyEndpointConfigurer extends PropertyConfigurerSupport impleme
         case "linger": return target.getLinger();
         case "onefilesystem":
         case "oneFileSystem": return target.getOneFileSystem();
+        case "openfiles":
+        case "openFiles": return target.getOpenFiles();
+        case "openfilesinterval":
+        case "openFilesInterval": return target.getOpenFilesInterval();
         default: return null;
         }
     }

@@ -23,7 +23,7 @@ public class InotifyEndpointUriFactory extends org.apache.camel.support.componen
     private static final Set<String> SECRET_PROPERTY_NAMES;
     private static final Map<String, String> MULTI_VALUE_PREFIXES;
     static {
-        Set<String> props = new HashSet<>(11);
+        Set<String> props = new HashSet<>(13);
         props.add("bridgeErrorHandler");
         props.add("events");
         props.add("exceptionHandler");
@@ -34,6 +34,8 @@ public class InotifyEndpointUriFactory extends org.apache.camel.support.componen
         props.add("following");
         props.add("linger");
         props.add("oneFileSystem");
+        props.add("openFiles");
+        props.add("openFilesInterval");
         props.add("path");
         PROPERTY_NAMES = Collections.unmodifiableSet(props);
         SECRET_PROPERTY_NAMES = Collections.emptySet();

@@ -2,6 +2,7 @@ package io.dromedary.mirror;
 
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
+import io.dromedary.change.OpenFiles;
 import io.dromedary.mirror.Following.Seen;
 import io.dromedary.mirror.Following.What;
 import io.dromedary.posix.Entries;
@@ -52,6 +53,9 @@ public final class Mirror implements Supplier<Following> {
     private volatile Excludes excludes;
     private List<String> events = List.of();
     private boolean seesMounts;
+    private String openFilePatterns;
+    private String openFilesInterval = "10s";
+    private OpenFiles openFiles = OpenFiles.NONE;
     private Mirrors mirrors;
     private volatile Stat root;
     private volatile boolean mounted;
@@ -78,6 +82,16 @@ public final class Mirror implements Supplier<Following> {
     /** The events that count, comma separated, where the watch heeds that. */
     public void setEvents(String events) {
         this.events = List.of(events.strip().split("\\s*,\\s*"));
+    }
+
+    /** rsync patterns, comma separated, of files that are sent while they are open, where the watch heeds that. */
+    public void setOpenFiles(String patterns) {
+        this.openFilePatterns = patterns;
+    }
+
+    /** How often, e.g. 10s. */
+    public void setOpenFilesInterval(String interval) {
+        this.openFilesInterval = interval;
     }
 
     /** The state directory, which is no part of any tree. */
@@ -107,6 +121,7 @@ public final class Mirror implements Supplier<Following> {
             throw new IllegalArgumentException("mirror " + id + ": source " + source + " cannot be read");
         }
         excludes = Excludes.of(exclude, excludeRegex);
+        openFiles = OpenFiles.of(openFilePatterns, openFilesInterval);
         if (stateDir != null) {
             leaveOut("the state directory", stateDir, source);
         }
@@ -280,6 +295,11 @@ public final class Mirror implements Supplier<Following> {
     /** The root, absolute; its trailing slash is left to the caller. */
     public Path source() {
         return source;
+    }
+
+    /** The files that do not wait for their close. */
+    public OpenFiles openFiles() {
+        return openFiles;
     }
 
     public Excludes excludes() {

@@ -695,7 +695,7 @@ public final class RsyncCalls {
                 } else if (path.isEmpty()) {
                     sorted.rootChanged = true;
                 } else if (!excluded
-                        && !(sendsAtClose && Walk.isBeingWritten(sorted.root, path, remote.following()))
+                        && !(sendsAtClose && Walk.waitsForClose(remote.mirror(), path, remote.following()))
                         && !sorted.refused.containsKey(path)) {
                     // Of what differs in attributes alone the content was looked at already, where it had to be.
                     (difference.itemized().startsWith(".") ? sorted.heavy : sorted.present).add(path);

@@ -2,6 +2,7 @@ package io.dromedary.push;
 
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
+import io.dromedary.change.OpenFiles;
 import io.dromedary.mirror.Following;
 import io.dromedary.mirror.Following.Seen;
 import io.dromedary.mirror.Following.What;
@@ -16,6 +17,7 @@ import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Goes through whole directories, a part at a time, and leaves out the files that somebody is writing: their close is a
@@ -100,7 +102,7 @@ final class Walk {
                 continue;
             } else if (seen.stat() != null && seen.stat().size() > largest) {
                 large.add(next);
-            } else if (!isBeingWritten(root, next, seen)) {
+            } else if (!waitsForClose(mirror, next, seen)) {
                 paths.add(next);
                 left--;
             }
@@ -136,7 +138,7 @@ final class Walk {
     List<String> takeLarge() {
         List<String> met = large;
         large = new ArrayList<>();
-        met.removeIf(path -> isBeingWritten(root, path, look(path)));
+        met.removeIf(path -> waitsForClose(mirror, path, look(path)));
         return met;
     }
 
@@ -182,9 +184,20 @@ final class Walk {
         }
     }
 
-    /** Whether somebody is writing what is at this path. */
-    static boolean isBeingWritten(String root, String path, Following following) {
-        return isBeingWritten(root, path, look(root, path, following));
+    /** Whether somebody is writing what is at this path, so that it is not sent. */
+    static boolean waitsForClose(Mirror mirror, String path, Following following) {
+        return waitsForClose(mirror, path, look(ByteString.of(mirror.source().toString()), path, following));
+    }
+
+    private static boolean waitsForClose(Mirror mirror, String path, Seen seen) {
+        return isBeingWritten(ByteString.of(mirror.source().toString()), path, seen)
+                && !mirror.openFiles().matches(path)
+                && !isIdle(seen.stat());
+    }
+
+    /** By the file's own time, which is all there is to go by here; the watch knows better. */
+    private static boolean isIdle(Stat stat) {
+        return System.currentTimeMillis() / 1000 - stat.mtimeSeconds() > TimeUnit.NANOSECONDS.toSeconds(OpenFiles.IDLE);
     }
 
     /**

@@ -134,7 +134,7 @@ public final class Settings {
             case "max-processes" -> optionalNumber(full, value, 1, 10_000);
             case "max-delete" -> optionalNumber(full, value, 0, Integer.MAX_VALUE);
             case "http.port" -> number(full, value, 0, 65535);
-            case "retry.backoff", "retry.max-backoff" -> duration(full, value);
+            case "retry.backoff", "retry.max-backoff", "open-files.interval" -> duration(full, value);
             case "retry.cron" -> cron(full, value);
             case "full-sync.cron" -> {
                 if (!value.isEmpty()) {

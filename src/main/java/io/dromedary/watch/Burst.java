@@ -1,6 +1,7 @@
 package io.dromedary.watch;
 
 import io.dromedary.change.ChangeSet;
+import io.dromedary.change.OpenFiles;
 import io.dromedary.posix.LibC;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
@@ -25,6 +26,7 @@ final class Burst {
 
     private final Source source;
     private final Set<Switch> switches;
+    private final OpenFiles openFiles;
 
     /** What of a path is dirty; each says all that those before it say. */
     private enum Extent {
@@ -59,12 +61,46 @@ final class Burst {
         COMPLETE
     }
 
+    private record Look(State state, Stat stat) {}
+
     private static final class Held {
         private long pause = FIRST_PAUSE;
         private long due;
+        /** As it was when it was last looked at, and since when. */
+        private Stat seen;
+
+        private long since;
+        /** As it was when it was sent; null: never. */
+        private Stat sent;
+
+        Held(Stat seen, long now) {
+            this.seen = seen;
+            this.since = now;
+        }
+
+        /** Whether it is to be sent as it is, although it is open. */
+        boolean isSent(Stat now, long time, long idle) {
+            if (isOther(now, seen)) {
+                seen = now;
+                since = time;
+            }
+            return (sent == null || isOther(seen, sent)) && time - since >= idle;
+        }
+
+        private static boolean isOther(Stat one, Stat other) {
+            return one.size() != other.size()
+                    || one.mtimeSeconds() != other.mtimeSeconds()
+                    || one.mtimeNanos() != other.mtimeNanos()
+                    || one.ino() != other.ino();
+        }
     }
 
     Burst(Source source, Set<Switch> switches) {
+        this(source, switches, OpenFiles.NONE);
+    }
+
+    Burst(Source source, Set<Switch> switches, OpenFiles openFiles) {
+        this.openFiles = openFiles;
         this.source = source;
         this.switches = switches;
     }
@@ -276,7 +312,7 @@ final class Burst {
         return onlyWritten && unsettled.isEmpty() && !dirty.isEmpty();
     }
 
-    /** Decides about the unsettled and the held: dirty now, or held until nobody writes them. */
+    /** Decides about the unsettled and the held: dirty now, or held until nobody writes them, or they may be sent open. */
     void settle(long now) {
         for (String path : unsettled) {
             if (isBelowDeep(path)) {
@@ -284,15 +320,15 @@ final class Burst {
                 rewrote(path);
                 continue;
             }
-            State state = state(path);
-            if (state == State.BEING_WRITTEN && held.size() < MOST_HELD) {
+            Look look = look(path);
+            if (look.state == State.BEING_WRITTEN && held.size() < MOST_HELD) {
                 // whatever was at this name before, what is there now is half a file
                 dirty.remove(path);
                 if (held.isEmpty()) {
                     nextCheck = now + LONGEST_PAUSE;
                 }
-                hold(held.computeIfAbsent(path, p -> new Held()), now);
-            } else if (state != State.GONE) {
+                hold(path, held.computeIfAbsent(path, p -> new Held(look.stat, now)), now);
+            } else if (look.state != State.GONE) {
                 mark(path, false);
             }
         }
@@ -304,17 +340,28 @@ final class Burst {
         for (Iterator<Map.Entry<String, Held>> all = held.entrySet().iterator(); all.hasNext(); ) {
             Map.Entry<String, Held> entry = all.next();
             Held file = entry.getValue();
-            State state = file.due - now > 0 ? State.BEING_WRITTEN : state(entry.getKey());
-            if (state != State.BEING_WRITTEN) {
-                all.remove();
-                if (state == State.COMPLETE) {
-                    mark(entry.getKey(), false);
+            if (file.due - now > 0) {
+                if (file.due - nextCheck < 0) {
+                    nextCheck = file.due;
                 }
-            } else if (file.due - now <= 0) {
-                hold(file, now);
-            } else if (file.due - nextCheck < 0) {
-                nextCheck = file.due;
+                continue;
             }
+            String path = entry.getKey();
+            Look look = look(path);
+            if (look.state != State.BEING_WRITTEN) {
+                all.remove();
+                if (look.state == State.COMPLETE) {
+                    mark(path, false);
+                }
+                continue;
+            }
+            boolean matches = openFiles.matches(path);
+            // Below a new directory others go by the close alone.
+            if (file.isSent(look.stat, now, matches ? 0 : OpenFiles.IDLE) && (matches || !isBelowDeep(path))) {
+                file.sent = file.seen;
+                mark(path, false);
+            }
+            hold(path, file, now);
         }
     }
 
@@ -352,30 +399,30 @@ final class Burst {
         followed.clear();
     }
 
-    private void hold(Held file, long now) {
-        file.due = now + file.pause;
+    private void hold(String path, Held file, long now) {
+        file.due = now + (openFiles.matches(path) ? openFiles.interval() : file.pause);
         if (file.due - nextCheck < 0) {
             nextCheck = file.due;
         }
         file.pause = Math.min(2 * file.pause, LONGEST_PAUSE);
     }
 
-    private State state(String path) {
+    private Look look(String path) {
         String absolute = source.absolute(path);
         boolean behind = followed.contains(path);
         try {
             Stat stat = behind ? LibC.stat(absolute) : LibC.lstat(absolute);
             if (stat == null) {
-                return State.GONE;
+                return new Look(State.GONE, null);
             }
             // links, pipes and devices are complete at once
             if (!stat.isRegular()) {
-                return State.COMPLETE;
+                return new Look(State.COMPLETE, stat);
             }
             boolean open = behind ? LibC.isOpenForWritingBehind(absolute) : LibC.isOpenForWriting(absolute);
-            return open ? State.BEING_WRITTEN : State.COMPLETE;
+            return new Look(open ? State.BEING_WRITTEN : State.COMPLETE, stat);
         } catch (PosixException e) {
-            return State.COMPLETE;
+            return new Look(State.COMPLETE, null);
         }
     }
 }

@@ -190,7 +190,7 @@ public class InotifyConsumer extends DefaultConsumer implements Suspendable {
     @Override
     protected void doStart() throws Exception {
         super.doStart();
-        burst = new Burst(source, switches);
+        burst = new Burst(source, switches, endpoint.openFiles());
         // Not before: the remotes of a mirror come up after its watch was made.
         excludes = endpoint.excludes();
         try {

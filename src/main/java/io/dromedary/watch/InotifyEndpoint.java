@@ -1,6 +1,7 @@
 package io.dromedary.watch;
 
 import io.dromedary.change.Excludes;
+import io.dromedary.change.OpenFiles;
 import io.dromedary.mirror.Following;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
@@ -62,6 +63,15 @@ public class InotifyEndpoint extends DefaultEndpoint {
     private Supplier<Excludes> excludes;
 
     @UriParam(
+            description =
+                    "Which files are a change while a program keeps them open and writes them: rsync patterns, comma"
+                            + " separated. Others are when they are closed, or were not written for an hour.")
+    private String openFiles;
+
+    @UriParam(defaultValue = "10s", description = "How often an open file that is being written is a change.")
+    private String openFilesInterval = "10s";
+
+    @UriParam(
             defaultValue = "4",
             description = "For how many milliseconds after an event to wait for more that belong to it. While more keep"
                     + " coming the exchange leaves after four times as long, and in a stream of events it is four times"
@@ -104,6 +114,7 @@ public class InotifyEndpoint extends DefaultEndpoint {
             throw new IllegalArgumentException("linger: " + linger + " is negative, allowed are milliseconds from 0");
         }
         switches();
+        openFiles();
     }
 
     /** False when first asked: a route that is stopped and started again gets a new consumer, but the same endpoint. */
@@ -115,6 +126,10 @@ public class InotifyEndpoint extends DefaultEndpoint {
 
     Set<Switch> switches() {
         return Switch.parse(events);
+    }
+
+    OpenFiles openFiles() {
+        return OpenFiles.of(openFiles, openFilesInterval);
     }
 
     Excludes excludes() {
@@ -171,6 +186,22 @@ public class InotifyEndpoint extends DefaultEndpoint {
 
     public void setOneFileSystem(BooleanSupplier oneFileSystem) {
         this.oneFileSystem = oneFileSystem;
+    }
+
+    public String getOpenFiles() {
+        return openFiles;
+    }
+
+    public void setOpenFiles(String openFiles) {
+        this.openFiles = openFiles;
+    }
+
+    public String getOpenFilesInterval() {
+        return openFilesInterval;
+    }
+
+    public void setOpenFilesInterval(String openFilesInterval) {
+        this.openFilesInterval = openFilesInterval;
     }
 
     public int getLinger() {

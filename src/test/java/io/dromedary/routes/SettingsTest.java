@@ -25,6 +25,8 @@ class SettingsTest {
         PROMISED.put("events", "delete,create-folder,close-write,move-from,move-to,attrib");
         PROMISED.put("exclude", "");
         PROMISED.put("exclude-regex", "");
+        PROMISED.put("open-files", "");
+        PROMISED.put("open-files.interval", "10s");
         PROMISED.put("rsync.command", "rsync");
         PROMISED.put("rsync.args", "-a");
         PROMISED.put("rsync.timeout", "60");
