@@ -2,6 +2,7 @@ package io.dromedary;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.DromedaryProcess;
@@ -252,6 +253,56 @@ class LinksIT {
                     .untilAsserted(() -> assertThat(target.resolve("a/toB")).doesNotExist());
             assertThat(target.resolve("b/again")).doesNotExist();
             assertThat(dromedary.output()).doesNotContain("exit code", "WARN", "ERROR");
+        }
+    }
+
+    /** A link that leads to where the state directory and the target are. */
+    @Test
+    void whatPushesThemselvesWriteIsNotFollowed() throws IOException {
+        write(outside.resolve("file"), "1");
+        link("up", "..");
+        try (DromedaryProcess dromedary = mirror(target.toString(), "--rsync-args", "-aL")) {
+            write(outside.resolve("file"), "changed");
+            await().atMost(SOON).untilAsserted(() -> assertThat(target.resolve("up/outside/file"))
+                    .hasContent("changed"));
+            assertThat(target.resolve("up/state")).doesNotExist();
+            assertThat(target.resolve("up/target")).doesNotExist();
+            assertThat(target.resolve("up/source")).doesNotExist();
+            assertThat(dromedary.output()).doesNotContain("WARN", "ERROR");
+        }
+    }
+
+    @Test
+    void whatIsNotMountedBehindALinkStaysAtTheRemote() throws IOException {
+        Path mounted = Files.createDirectory(outside.resolve("mounted"));
+        assumeTrue(
+                Command.run("mount", "-t", "tmpfs", "tmpfs", mounted.toString()).exitCode() == 0, "mounts need root");
+        try {
+            write(mounted.resolve("dir/file"), "1");
+            write(source.resolve("plain"), "1");
+            link("root", "../outside/mounted");
+            link("below", "../outside/mounted/dir");
+            try (DromedaryProcess dromedary = mirror(target.toString(), "--rsync-args", "-aL")) {
+                assertThat(target.resolve("root/dir/file")).hasContent("1");
+                Command.run("umount", mounted.toString());
+                dromedary.awaitLine("WARN .*/mounted: nothing is mounted there any more", SOON);
+                write(source.resolve("plain"), "changed");
+                await().atMost(SOON)
+                        .untilAsserted(() -> assertThat(target.resolve("plain")).hasContent("changed"));
+            }
+            // Over a restart too, and through a full sync.
+            Files.createFile(target.resolve("extra"));
+            try (DromedaryProcess dromedary = mirror(target.toString(), "--rsync-args", "-aL")) {
+                assertThat(target.resolve("extra")).doesNotExist();
+                assertThat(target.resolve("root/dir/file")).hasContent("1");
+                assertThat(target.resolve("below/file")).hasContent("1");
+                Command.run("mount", "-t", "tmpfs", "tmpfs", mounted.toString());
+                write(mounted.resolve("dir/file"), "of another one");
+                awaitAsByRsync("-L");
+                assertThat(dromedary.output()).doesNotContain("ERROR");
+            }
+        } finally {
+            Command.run("umount", mounted.toString());
         }
     }
 

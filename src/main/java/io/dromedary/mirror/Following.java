@@ -3,6 +3,9 @@ package io.dromedary.mirror;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * Which symlinks rsync follows, by its options {@code --copy-links}, {@code --copy-dirlinks} and {@code
@@ -11,10 +14,11 @@ import io.dromedary.posix.Stat;
  * @param all every link
  * @param directories links that lead to directories
  * @param unsafe links that lead out of the tree
+ * @param ends directories, absolute, that are taken for a cycle behind a link: what a push itself writes
  */
-public record Following(boolean all, boolean directories, boolean unsafe) {
+public record Following(boolean all, boolean directories, boolean unsafe, Set<String> ends) {
     /** rsync's own default: a link is sent as a link. */
-    public static final Following NONE = new Following(false, false, false);
+    public static final Following NONE = new Following(false, false, false, Set.of());
 
     /** What a path is for rsync. */
     public enum What {
@@ -26,7 +30,9 @@ public record Following(boolean all, boolean directories, boolean unsafe) {
         DIRECTORY,
         /** A link that would be followed, but leads to nothing. rsync complains of it, and then deletes nothing at all. */
         NOWHERE,
-        /** Behind a link, a directory that this very path has passed before. rsync goes round in it. */
+        /** The same, or something else than before, for a file system is not mounted: {@link Behind}. */
+        MISSING,
+        /** A directory that this very path has passed before, or that a push itself writes to. rsync goes round in it. */
         CYCLE
     }
 
@@ -39,12 +45,20 @@ public record Following(boolean all, boolean directories, boolean unsafe) {
     public record Seen(What what, Stat stat, boolean followed) {}
 
     static Following of(RsyncArgs args) {
-        return new Following(args.has("copy-links"), args.has("copy-dirlinks"), args.has("copy-unsafe-links"));
+        return new Following(
+                args.has("copy-links"), args.has("copy-dirlinks"), args.has("copy-unsafe-links"), Set.of());
+    }
+
+    Following endingAt(Set<String> directories) {
+        return any() ? new Following(all, this.directories, unsafe, directories) : this;
     }
 
     /** What one or the other follows. */
     Following or(Following other) {
-        return new Following(all || other.all, directories || other.directories, unsafe || other.unsafe);
+        Set<String> both = new TreeSet<>(ends);
+        both.addAll(other.ends);
+        return new Following(
+                all || other.all, directories || other.directories, unsafe || other.unsafe, Set.copyOf(both));
     }
 
     /** Whether any link may be followed. */
@@ -82,16 +96,17 @@ public record Following(boolean all, boolean directories, boolean unsafe) {
         return new Seen(directory ? What.DIRECTORY : What.ENTRY, target, true);
     }
 
-    /** Whether one of the directories above on this path, the root included, is the same. */
-    private static boolean isCycle(String root, String path, Stat stat) {
+    /** Whether one of the directories above on this path, the root included, is the same; or one at which it ends. */
+    private boolean isCycle(String root, String path, Stat stat) {
         for (int slash = path.lastIndexOf('/'); slash >= 0; slash = path.lastIndexOf('/', slash - 1)) {
             Stat above = Entries.stat(root + "/" + path.substring(0, slash));
             if (above != null && stat.isSameFile(above)) {
                 return true;
             }
         }
-        Stat top = Entries.stat(root + "/.");
-        return top != null && stat.isSameFile(top);
+        return Stream.concat(Stream.of(root), ends.stream())
+                .map(end -> Entries.stat(end + "/."))
+                .anyMatch(end -> end != null && stat.isSameFile(end));
     }
 
     /**

@@ -3,22 +3,17 @@ package io.dromedary.mirror;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
 import io.dromedary.change.OpenFiles;
-import io.dromedary.mirror.Following.Seen;
-import io.dromedary.mirror.Following.What;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.MountInfo;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import io.dromedary.posix.Tree;
 import io.dromedary.posix.Tree.Overlap;
-import io.dromedary.posix.Way;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
@@ -35,12 +30,6 @@ public final class Mirror implements Supplier<Following> {
 
     /** Standard output and error, where the log goes. */
     private static final List<Path> OUTPUTS = List.of(Path.of("/proc/self/fd/1"), Path.of("/proc/self/fd/2"));
-
-    /** Followed links of which it is known on which device they lead. */
-    private static final int MOST_BEHIND = 50_000;
-
-    /** No device's number: its minor part has 20 bits. */
-    private static final long UNKNOWN = -1;
 
     private String id;
     private Path source;
@@ -60,8 +49,7 @@ public final class Mirror implements Supplier<Following> {
     private volatile Stat root;
     private volatile boolean mounted;
     private volatile boolean filled;
-    /** The devices on which lies what followed links lead to, by their paths. */
-    private final Map<String, Long> behind = new LinkedHashMap<>();
+    private Behind behind;
 
     public void setId(String id) {
         this.id = id;
@@ -130,6 +118,9 @@ public final class Mirror implements Supplier<Following> {
                 leaveOut("the log", output, source);
             }
         }
+        behind = new Behind(
+                ByteString.of(source.toString()),
+                stateDir == null ? null : stateDir.resolve("links").resolve(id));
         mirrors.add(this);
     }
 
@@ -237,42 +228,14 @@ public final class Mirror implements Supplier<Following> {
         return events.contains("close-write") && !events.contains("modify") && !events.contains("create-file");
     }
 
-    /** Remembers where a followed link leads, as long as this process runs. */
-    public void seen(String path, Seen seen) {
-        if (seen.followed()) {
-            remember(path, seen.stat().dev());
-        }
+    /** The state directory; null where it is not known. */
+    Path stateDir() {
+        return stateDir;
     }
 
-    private void remember(String path, long device) {
-        synchronized (behind) {
-            if (behind.size() < MOST_BEHIND || behind.containsKey(path)) {
-                behind.put(path, device);
-            }
-        }
-    }
-
-    /**
-     * Whether what was behind this link, which leads nowhere or round, was deleted. Not so if a file system may only not be
-     * mounted: what the link led to was on another one than what is left of the way there, or it has led nowhere since
-     * the start.
-     *
-     * @param changed whether something has just happened to this link; a new one that leads nowhere has nothing behind it
-     */
-    public boolean isGoneBehind(String path, Seen seen, boolean changed) {
-        if (seen.what() != What.NOWHERE) {
-            return true;
-        }
-        Long device;
-        synchronized (behind) {
-            device = behind.get(path);
-        }
-        if (device == null) {
-            remember(path, changed ? seen.stat().dev() : UNKNOWN);
-            return changed;
-        }
-        Stat left = Entries.stat(Way.along(ByteString.of(source + "/") + path).end() + "/.");
-        return left != null && left.dev() == device;
+    /** On which file systems lies what its links lead to. */
+    public Behind behind() {
+        return behind;
     }
 
     /** The links that one remote or another follows, as far as the remotes are known by now. */

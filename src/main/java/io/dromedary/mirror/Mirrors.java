@@ -1,9 +1,15 @@
 package io.dromedary.mirror;
 
+import io.dromedary.change.ByteString;
+import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.camel.Header;
 
 /** All mirrors and remotes of this process, filled by the Kamelets as the routes come up. */
@@ -42,6 +48,17 @@ public final class Mirrors {
     /** The links that any remote of one mirror follows. */
     synchronized Following following(String mirror) {
         return remotesOf(mirror).stream().map(Remote::following).reduce(Following.NONE, Following::or);
+    }
+
+    /** What pushes write to on this machine: the state directory, and targets. */
+    synchronized Set<String> written() {
+        return Stream.concat(
+                        mirrors.values().stream().map(Mirror::stateDir).filter(Objects::nonNull),
+                        remotes.values().stream()
+                                .filter(remote -> remote.target().kind() == Target.Kind.LOCAL)
+                                .map(remote -> Path.of(remote.target().text())))
+                .map(path -> ByteString.of(path.toString()))
+                .collect(Collectors.toUnmodifiableSet());
     }
 
     /** The remotes of that mirror and of that name, each null for any; one that is not known is an error. */

@@ -297,7 +297,7 @@ public final class Remote {
 
     /** The links that rsync follows for this remote. */
     public Following following() {
-        return following;
+        return following.any() ? following.endingAt(mirrors.written()) : following;
     }
 
     /** Whether rsync's arguments mean the same for a call that starts at another directory than the source. */

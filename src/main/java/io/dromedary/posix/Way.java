@@ -10,10 +10,11 @@ import java.util.List;
  *
  * @param end where it ends, without a link in it; where the way breaks off, the directory in which the next name is missing.
  *     "" is the system's root
+ * @param aim where it would end if no name were missing
  * @param steps the entries that decide where it leads: each link on it, and what it ends at or lacks
  * @param exists whether there is anything at its end
  */
-public record Way(String end, List<Step> steps, boolean exists) {
+public record Way(String end, String aim, List<Step> steps, boolean exists) {
     /** As the kernel's MAXSYMLINKS. */
     private static final int MOST_LINKS = 40;
 
@@ -45,13 +46,13 @@ public record Way(String end, List<Step> steps, boolean exists) {
                 steps.add(new Step(at, name));
                 String text = Entries.readlink(at + "/" + name);
                 if (text == null || ++links > MOST_LINKS) {
-                    return new Way(at, steps, false);
+                    return brokenOff(at, name, ahead, steps);
                 }
                 at = text.startsWith("/") ? "" : at;
                 push(ahead, text);
             } else if (kind == null || kind == Kind.OTHER && !ahead.isEmpty()) {
                 steps.add(new Step(at, name));
-                return new Way(at, steps, false);
+                return brokenOff(at, name, ahead, steps);
             } else {
                 at += "/" + name;
             }
@@ -60,7 +61,13 @@ public record Way(String end, List<Step> steps, boolean exists) {
             int slash = at.lastIndexOf('/');
             steps.add(new Step(at.substring(0, slash), at.substring(slash + 1)));
         }
-        return new Way(at, steps, true);
+        return new Way(at, at, steps, true);
+    }
+
+    private static Way brokenOff(String at, String name, Deque<String> ahead, List<Step> steps) {
+        StringBuilder aim = new StringBuilder(at).append('/').append(name);
+        ahead.forEach(next -> aim.append('/').append(next));
+        return new Way(at, aim.toString(), steps, false);
     }
 
     private static Kind kind(String absolutePath) {

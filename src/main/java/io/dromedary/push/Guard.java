@@ -169,6 +169,7 @@ public final class Guard {
         Remote remote = mirrors.remote(remoteId);
         Mirror mirror = remote.mirror();
         mirror.accept();
+        mirror.behind().accept();
         Path mark = marks.resolve(mirror.id());
         boolean mountIsMissing = !mirror.isMountPoint() && belongsOnMount(read(mark));
         if (mirror.problem() == null && (mirror.isEmpty() || mountIsMissing)) {

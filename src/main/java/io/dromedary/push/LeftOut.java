@@ -3,6 +3,7 @@ package io.dromedary.push;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
 import io.dromedary.mirror.Following.Seen;
+import io.dromedary.mirror.Following.What;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Remote;
 import io.dromedary.posix.Entries;
@@ -13,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,8 +23,8 @@ import org.slf4j.LoggerFactory;
  * nowhere it deletes nothing at all, and ends with 23; in a link to a directory above it goes round until the path is too
  * long. So both are looked for before, and hidden from it by rules.
  *
- * <p>What the remote has by such a name is deleted: nothing is behind the link. But where it is not known that something
- * was deleted there, it stays: a file system may not be mounted.
+ * <p>What the remote has by such a name is deleted: nothing is behind the link. But it stays where a file system is not
+ * mounted, or may not be.
  */
 final class LeftOut {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
@@ -63,7 +65,7 @@ final class LeftOut {
                 continue;
             }
             for (String path : looked) {
-                if (left.isDirectory(remote, root, path) && !excludes.matches(path, true)) {
+                if (left.isDirectory(remote, path) && !excludes.matches(path, true)) {
                     waiting.addLast(path);
                 }
             }
@@ -72,36 +74,25 @@ final class LeftOut {
         return left;
     }
 
-    private boolean isDirectory(Remote remote, String root, String path) {
+    private boolean isDirectory(Remote remote, String path) {
         try {
-            Seen seen = remote.following().look(root, path);
-            return switch (seen.what()) {
-                case NOWHERE, CYCLE -> {
-                    add(path, seen, false);
-                    yield false;
-                }
-                case DIRECTORY -> {
-                    mirror.seen(path, seen);
-                    yield true;
-                }
-                case ENTRY -> {
-                    mirror.seen(path, seen);
-                    yield false;
-                }
-                case GONE -> false;
-            };
+            Seen seen = mirror.behind().look(remote.following(), path, false);
+            return !add(path, seen) && seen.what() == What.DIRECTORY;
         } catch (PosixException e) {
             return false;
         }
     }
 
-    /**
-     * Leaves out a link that leads nowhere, or round.
-     *
-     * @param changed whether something has just happened to it
-     */
-    void add(String path, Seen seen, boolean changed) {
-        (mirror.isGoneBehind(path, seen, changed) ? deleted : kept).add(path);
+    /** Leaves out a link that leads nowhere, or round; returns whether it is one. */
+    boolean add(String path, Seen seen) {
+        switch (seen.what()) {
+            case NOWHERE, CYCLE -> deleted.add(path);
+            case MISSING -> kept.add(path);
+            default -> {
+                return false;
+            }
+        }
+        return true;
     }
 
     boolean isEmpty() {
@@ -122,16 +113,15 @@ final class LeftOut {
     }
 
     private void tell(Remote remote) {
-        if (isEmpty()) {
-            return;
+        if (!isEmpty()) {
+            List<String> all = new ArrayList<>(deleted);
+            all.addAll(kept);
+            LOG.info("{}: links that lead nowhere or round are left out: {}", remote.id(), some(all));
         }
-        List<String> all = new ArrayList<>(deleted);
-        all.addAll(kept);
-        List<String> named = all.stream().limit(TOLD).map(ByteString::readable).toList();
-        LOG.info(
-                "{}: links that lead nowhere or round are left out: {}{}",
-                remote.id(),
-                String.join(", ", named),
-                all.size() > TOLD ? " and " + (all.size() - TOLD) + " more" : "");
+    }
+
+    private static String some(List<String> paths) {
+        String named = paths.stream().limit(TOLD).map(ByteString::readable).collect(Collectors.joining(", "));
+        return paths.size() > TOLD ? named + " and " + (paths.size() - TOLD) + " more" : named;
     }
 }

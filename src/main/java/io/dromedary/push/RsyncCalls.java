@@ -423,20 +423,10 @@ public final class RsyncCalls {
         if (directories.size() <= FEW_GONE) {
             options.addAll(quickly(remote));
         }
-        List<Call> all = new ArrayList<>();
-        add(all, remote, directories, made, null, options.toArray(String[]::new));
-        all.forEach(call -> calls.add(remote.following().any() ? withoutFollowing(remote, call) : call));
-    }
-
-    /**
-     * A call that sends nothing needs no link followed: that a name is there is enough. A single one in a directory that
-     * leads nowhere would keep all else in it from being deleted.
-     */
-    private static Call withoutFollowing(Remote remote, Call call) {
-        List<String> arguments = new ArrayList<>(remote.optionsWithoutFollowing());
-        arguments.addAll(call.arguments()
-                .subList(remote.options().size(), call.arguments().size()));
-        return new Call(call.directory(), arguments, call.list());
+        // A call that sends nothing needs no link followed: that a name is there is enough. A single one in a directory
+        // that leads nowhere would keep all else in it from being deleted.
+        List<String> start = remote.following().any() ? remote.optionsWithoutFollowing() : remote.options();
+        add(calls, remote, start, directories, made, null, options.toArray(String[]::new));
     }
 
     private static List<String> quickly(Remote remote) {
@@ -856,7 +846,18 @@ public final class RsyncCalls {
             Set<String> done,
             Walk walk,
             String... options) {
-        List<String> arguments = arguments(remote, options);
+        add(calls, remote, remote.options(), paths, done, walk, options);
+    }
+
+    private void add(
+            Collection<Call> calls,
+            Remote remote,
+            List<String> start,
+            Collection<String> paths,
+            Set<String> done,
+            Walk walk,
+            String... options) {
+        List<String> arguments = arguments(remote, start, options);
         arguments.add(arguments.indexOf("--"), "--files-from=-");
         List<String> all = List.copyOf(paths);
         tell(remote, String.join(" ", options), all);
@@ -868,8 +869,12 @@ public final class RsyncCalls {
     }
 
     private List<String> arguments(Remote remote, String... options) {
+        return arguments(remote, remote.options(), options);
+    }
+
+    private List<String> arguments(Remote remote, List<String> start, String... options) {
         List<String> arguments = new ArrayList<>(mounts.parts(remote).rules());
-        arguments.addAll(remote.options());
+        arguments.addAll(start);
         remote.excludes().patterns().forEach(pattern -> arguments.add("--exclude=" + pattern));
         List<String> ours = new ArrayList<>(List.of("--stats", "--no-human-readable", "--from0"));
         if (remote.delete()) {
@@ -1069,7 +1074,7 @@ public final class RsyncCalls {
             }
             Seen seen;
             try {
-                seen = following.look(root, path);
+                seen = mirror.behind().look(following, path, dirty);
             } catch (PosixException e) {
                 // In a directory that may not be entered: rsync says so.
                 if (!refused.containsKey(path) && !excludes.matches(path, false)) {
@@ -1087,11 +1092,9 @@ public final class RsyncCalls {
             if (refusal != null && (refusal.deep() || !directory)) {
                 return false;
             }
-            if (seen.what() == What.NOWHERE || seen.what() == What.CYCLE) {
-                leftOut.add(path, seen, dirty);
+            if (leftOut.add(path, seen)) {
                 return false;
             }
-            mirror.seen(path, seen);
             if (directory && isDeep) {
                 deep.add(path);
                 return false;

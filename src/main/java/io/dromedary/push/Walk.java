@@ -85,7 +85,7 @@ final class Walk {
             if (next.endsWith("/")) {
                 String directory = next.substring(0, next.length() - 1);
                 Seen seen = following.any() ? look(directory) : DIRECTORY;
-                if (isLeftOut(directory, seen)) {
+                if (leftOut.add(directory, seen)) {
                     continue;
                 }
                 paths.add(directory);
@@ -98,7 +98,7 @@ final class Walk {
                 if (!excludes.matches(next, true)) {
                     waiting.addLast(next + "/");
                 }
-            } else if (isLeftOut(next, seen)) {
+            } else if (leftOut.add(next, seen)) {
                 continue;
             } else if (seen.stat() != null && seen.stat().size() > largest) {
                 large.add(next);
@@ -107,15 +107,6 @@ final class Walk {
                 left--;
             }
         }
-    }
-
-    private boolean isLeftOut(String path, Seen seen) {
-        if (seen.what() == What.NOWHERE || seen.what() == What.CYCLE) {
-            leftOut.add(path, seen, true);
-            return true;
-        }
-        mirror.seen(path, seen);
-        return false;
     }
 
     /** What was met that must not be sent, since the last time. */
@@ -173,12 +164,12 @@ final class Walk {
     }
 
     private Seen look(String path) {
-        return look(root, path, following);
+        return look(mirror, path, following);
     }
 
-    private static Seen look(String root, String path, Following following) {
+    private static Seen look(Mirror mirror, String path, Following following) {
         try {
-            return following.look(root, path);
+            return mirror.behind().look(following, path, true);
         } catch (PosixException e) {
             return new Seen(What.ENTRY, null, false);
         }
@@ -186,7 +177,7 @@ final class Walk {
 
     /** Whether somebody is writing what is at this path, so that it is not sent. */
     static boolean waitsForClose(Mirror mirror, String path, Following following) {
-        return waitsForClose(mirror, path, look(ByteString.of(mirror.source().toString()), path, following));
+        return waitsForClose(mirror, path, look(mirror, path, following));
     }
 
     private static boolean waitsForClose(Mirror mirror, String path, Seen seen) {

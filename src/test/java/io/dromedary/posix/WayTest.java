@@ -48,6 +48,7 @@ class WayTest {
         Way way = Way.along(root + "/link");
         assertThat(way.exists()).isFalse();
         assertThat(way.end()).isEqualTo(root + "/a");
+        assertThat(way.aim()).isEqualTo(root + "/a/missing/further");
         assertThat(way.steps()).endsWith(new Step(root + "/a", "missing"));
     }
 
