@@ -20,6 +20,11 @@ public final class ByteString {
         return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
     }
 
+    /** The way back from {@link #of}, of what is known to have come from there. */
+    public static String text(String byteString) {
+        return new String(bytes(byteString), StandardCharsets.UTF_8);
+    }
+
     /** The bytes as the kernel and rsync take them. */
     public static byte[] bytes(String byteString) {
         return byteString.getBytes(StandardCharsets.ISO_8859_1);

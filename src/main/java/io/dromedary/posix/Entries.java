@@ -81,6 +81,17 @@ public final class Entries {
         return BY_SYSTEM_CALLS ? LibC.list(directory, entries) : portableList(directory, entries);
     }
 
+    /** The same of no more than so many entries, for those who need to know only some. */
+    public static boolean list(String directory, int most, BiConsumer<String, Boolean> entries) {
+        BiConsumer<String, Kind> kinds = (name, kind) -> entries.accept(name, kind == Kind.DIRECTORY);
+        return BY_SYSTEM_CALLS ? LibC.kinds(directory, most, kinds) : portableKinds(directory, most, kinds);
+    }
+
+    /** The number that the file system at this path calls itself by; 0 where it has none, or the system does not tell. */
+    public static long fileSystemId(String absolutePath) {
+        return BY_SYSTEM_CALLS ? LibC.fileSystemId(absolutePath) : 0;
+    }
+
     static Stat portableLstat(String absolutePath) {
         Path path = path(absolutePath);
         try {
@@ -151,6 +162,11 @@ public final class Entries {
     }
 
     static boolean portableKinds(String directory, BiConsumer<String, Kind> entries) {
+        return portableKinds(directory, Integer.MAX_VALUE, entries);
+    }
+
+    private static boolean portableKinds(String directory, int most, BiConsumer<String, Kind> entries) {
+        int left = most;
         Stat stat = portableLstat(directory);
         if (stat == null || !stat.isDirectory()) {
             return false;
@@ -161,6 +177,9 @@ public final class Entries {
                         ? Kind.LINK
                         : Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS) ? Kind.DIRECTORY : Kind.OTHER;
                 entries.accept(ByteString.of(entry.getFileName().toString()), kind);
+                if (--left == 0) {
+                    return true;
+                }
             }
             return true;
         } catch (NoSuchFileException e) {

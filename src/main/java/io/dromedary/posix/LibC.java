@@ -68,6 +68,9 @@ public final class LibC {
     /** More than a struct statfs has, whatever the machine. */
     private static final int STATFS_SIZE = 256;
 
+    /** Of f_fsid in it: behind two longs, of 32 bits on s390x, and five numbers of 64. */
+    private static final int STATFS_ID = Platform.ARCH.equals("s390x") ? 48 : 56;
+
     /** asm-generic/ioctls.h; powerpc has its own. */
     private static final long FIONREAD = Platform.ARCH.startsWith("ppc") ? 0x4004667fL : 0x541BL;
 
@@ -138,6 +141,8 @@ public final class LibC {
     private static native int fcntl(int fd, int command, long argument);
 
     private static native int fstatfs(int fd, byte[] result);
+
+    private static native int statfs(byte[] path, byte[] result);
 
     private static native int statx(int directory, byte[] path, int flags, int mask, byte[] result);
 
@@ -336,6 +341,19 @@ public final class LibC {
     }
 
     /**
+     * The number that the file system at this path calls itself by, {@code f_fsid} of {@code statfs(2)}; 0 where it has
+     * none, as NFS, or nothing is there. That of ext4, btrfs and ZFS stays over a restart of this machine, that of others
+     * may be made of the device's number.
+     */
+    public static long fileSystemId(String absolutePath) {
+        byte[] result = new byte[STATFS_SIZE];
+        if (statfs(bytes(absolutePath), result) < 0) {
+            return 0;
+        }
+        return ByteBuffer.wrap(result).order(ByteOrder.nativeOrder()).getLong(STATFS_ID);
+    }
+
+    /**
      * Names each entry of a directory and tells whether it is itself a directory.
      *
      * @return false when there is no directory at this path, a symbolic link to one included
@@ -350,6 +368,11 @@ public final class LibC {
      * @return false when there is no directory at this path, a symbolic link to one included
      */
     public static boolean kinds(String directory, BiConsumer<String, Kind> entries) {
+        return kinds(directory, Integer.MAX_VALUE, entries);
+    }
+
+    /** The same of no more than so many entries; of a large directory no more than that is read. */
+    public static boolean kinds(String directory, int most, BiConsumer<String, Kind> entries) {
         int fd = open(bytes(directory), O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0) {
             int errno = Native.getLastError();
@@ -361,6 +384,7 @@ public final class LibC {
         try {
             byte[] buffer = new byte[LISTING];
             ByteBuffer dirents = ByteBuffer.wrap(buffer).order(ByteOrder.nativeOrder());
+            int left = most;
             while (true) {
                 int length = (int) syscall(GETDENTS64, fd, buffer, LISTING);
                 if (length < 0) {
@@ -374,7 +398,9 @@ public final class LibC {
                     return true;
                 }
                 for (int at = 0; at < length; at += dirents.getShort(at + 16) & 0xffff) {
-                    entry(directory, buffer, at, entries);
+                    if (entry(directory, buffer, at, entries) && --left == 0) {
+                        return true;
+                    }
                 }
             }
         } finally {
@@ -481,7 +507,8 @@ public final class LibC {
         return true;
     }
 
-    private static void entry(String directory, byte[] dirents, int at, BiConsumer<String, Kind> entries) {
+    /** Returns whether it was one: a directory itself and the one above are not. */
+    private static boolean entry(String directory, byte[] dirents, int at, BiConsumer<String, Kind> entries) {
         int start = at + DIRENT_NAME;
         int end = start;
         while (dirents[end] != 0) {
@@ -489,7 +516,7 @@ public final class LibC {
         }
         String name = new String(dirents, start, end - start, StandardCharsets.ISO_8859_1);
         if (name.equals(".") || name.equals("..")) {
-            return;
+            return false;
         }
         byte type = dirents[at + DIRENT_TYPE];
         Kind kind = type == DT_DIR ? Kind.DIRECTORY : type == DT_LNK ? Kind.LINK : Kind.OTHER;
@@ -497,6 +524,7 @@ public final class LibC {
             kind = Kind.of(lstat(directory + "/" + name));
         }
         entries.accept(name, kind);
+        return true;
     }
 
     private static int pollfd(short events) {

@@ -27,6 +27,9 @@ public record Difference(String path, boolean directory, boolean deleted, String
     /** Of a directory that was not there. */
     static final String MADE = "cd+++++++++";
 
+    /** Of whatever was not there, behind the letters for what it is. */
+    private static final String NEW = "+++++++++";
+
     private static final String DELETING = "*deleting";
 
     /** rsync writes bytes it does not print, and what looks like this notation, as a backslash, # and three octal digits. */
@@ -55,6 +58,11 @@ public record Difference(String path, boolean directory, boolean deleted, String
     /** A name in rsync's words, as a byte string. */
     static String unescape(String told) {
         return ESCAPE.matcher(told).replaceAll(Difference::unescaped);
+    }
+
+    /** Whether the remote has nothing of this name. */
+    boolean isNew() {
+        return itemized.endsWith(NEW);
     }
 
     private static String unescaped(MatchResult octal) {

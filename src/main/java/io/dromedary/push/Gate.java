@@ -627,7 +627,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
                 return true;
             }
             long left = deadline - System.nanoTime();
-            if (left <= 0) {
+            if (left <= 0 || stopping) {
                 return false;
             }
             // Each end of a push wakes this; what a person does to the fail queue's files does not.

@@ -442,6 +442,13 @@ public final class RsyncCalls {
         return patterns.toString();
     }
 
+    /** The calls that, run dry, tell which of these paths the remote has not got. */
+    List<Call> asking(Remote remote, Collection<String> paths) {
+        List<Call> calls = new ArrayList<>();
+        add(calls, remote, paths, "--no-r", "--ignore-missing-args");
+        return calls;
+    }
+
     private Sorted sorted(Remote remote, ChangeSet changes, Map<String, Refusal> refused) {
         Mirror mirror = remote.mirror();
         // Before the look at each path: what is unmounted then is known to have been mounted.

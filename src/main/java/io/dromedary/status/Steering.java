@@ -302,7 +302,7 @@ public final class Steering {
         one.put("remote", remote.id());
         JsonArray differences = new JsonArray();
         one.put("differences", differences);
-        String problem = unfit(remote);
+        String problem = guard.problem(remote.id());
         if (problem != null) {
             // What is at its place now would be compared.
             one.put("error", problem);
@@ -332,14 +332,6 @@ public final class Steering {
             one.put("error", cause.getMessage() == null ? cause.toString() : cause.getMessage());
         }
         return one;
-    }
-
-    private String unfit(Remote remote) {
-        try {
-            return guard.problem(remote.id());
-        } catch (IOException e) {
-            return e.toString();
-        }
     }
 
     private Collection<Remote> chosen(String mirror, String remote) {
