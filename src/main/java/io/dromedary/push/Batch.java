@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -38,6 +39,15 @@ public final class Batch {
     private int tries;
     private boolean unfinished = true;
     private long pause;
+    /** Where it goes; null: as its changes say. */
+    private Lane lane;
+    /** Its parts that go by another lane, until these are handed over. */
+    private final Map<Lane, Batch> parts = new LinkedHashMap<>();
+
+    private final Set<String> unneeded = new TreeSet<>();
+    private boolean settled;
+    /** What was in them. */
+    private final ChangeSet elsewhere = new ChangeSet();
 
     public void merge(ChangeSet more) {
         changes.merge(more);
@@ -53,9 +63,12 @@ public final class Batch {
 
     /** Takes over what another batch holds: its changes, its files and its age. */
     void absorb(Batch other) {
+        boolean ordered = !other.redelivery && other.lane != null && (changes.isEmpty() || other.lane.isLarge());
         changes.merge(other.changes);
-        // The other is older: what it changes was changed before these renames.
-        changes.forgetMoves();
+        if (!ordered) {
+            // The other is older: what it changes was changed before these renames.
+            changes.forgetMoves();
+        }
         linked.addAll(other.linked);
         files.addAll(other.files);
         redelivery |= other.redelivery;
@@ -92,6 +105,65 @@ public final class Batch {
         again.files.addAll(files);
         files.clear();
         return again;
+    }
+
+    /** The lane it goes by. */
+    Lane lane() {
+        if (lane != null) {
+            return lane;
+        }
+        return changes.isEverything() ? Lane.FULL : Lane.LIVE;
+    }
+
+    void lane(Lane on) {
+        lane = on;
+    }
+
+    /** Lets some of its changes go by another lane; they stay in this batch as well, should it fail. */
+    void defer(Lane to, ChangeSet some) {
+        Batch part = parts.computeIfAbsent(to, key -> {
+            Batch made = new Batch();
+            made.lane = key;
+            made.sinceNanos(sinceNanos);
+            return made;
+        });
+        part.changes.merge(some);
+        elsewhere.merge(some);
+    }
+
+    /** The parts that go by other lanes and were not taken before. */
+    public List<Batch> takeParts() {
+        List<Batch> taken = List.copyOf(parts.values());
+        parts.clear();
+        return taken;
+    }
+
+    /** For another try: nothing of it goes elsewhere. */
+    void keepParts() {
+        parts.clear();
+    }
+
+    /** What was left of this path is deleted by this batch. */
+    void unneeded(String path) {
+        unneeded.add(path);
+    }
+
+    Set<String> unneeded() {
+        return unneeded;
+    }
+
+    /** The large file it was for is at the remote, or is none any more. */
+    void settled() {
+        settled = true;
+    }
+
+    boolean isSettled() {
+        return settled;
+    }
+
+    /** Those of its changes that are not through with it, but go by other lanes. */
+    public ChangeSet elsewhere() {
+        return elsewhere;
     }
 
     /** Marks it as coming from the fail queue: it may try a remote that is down. */
@@ -187,13 +259,13 @@ public final class Batch {
 
     /** Its changes but for what was refused, for whoever is told of what got through. */
     public ChangeSet through() {
-        if (refused.isEmpty()) {
+        if (refused.isEmpty() && elsewhere.isEmpty()) {
             return changes;
         }
         ChangeSet through = new ChangeSet();
         changes.visit((path, dirty, deep) -> {
             Refusal refusal = refused.get(path);
-            if (dirty && (refusal == null || deep && !refusal.deep())) {
+            if (dirty && (deep || !elsewhere.covers(path, false)) && (refusal == null || deep && !refusal.deep())) {
                 through.add(path, deep);
             }
             return refusal == null || !refusal.deep();

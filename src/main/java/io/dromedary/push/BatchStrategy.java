@@ -27,7 +27,9 @@ public final class BatchStrategy implements AggregationStrategy {
             result = new DefaultExchange(arrived.getContext());
             result.getMessage().setHeader("remote", remote);
             result.getMessage().setHeader("lane", arrived.getMessage().getHeader("lane"));
-            result.getMessage().setBody(new Batch());
+            Batch begun = new Batch();
+            begun.lane(Lane.of(arrived.getMessage().getHeader("lane", String.class)));
+            result.getMessage().setBody(begun);
         }
         Batch batch = result.getMessage().getBody(Batch.class);
         if (body instanceof Batch redelivered) {

@@ -22,6 +22,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -67,6 +68,9 @@ public final class FailQueue implements AutoCloseable {
     private long maxBackoff;
     private final Map<String, Outage> outages = new HashMap<>();
     private final Map<String, RefusedPaths> refused = new HashMap<>();
+    /** Of large files that failed in this run, by remote and path: each waits for itself, and keeps no others. */
+    private final Map<String, Map<String, Outage>> largeOutages = new HashMap<>();
+
     private FileChannel pid;
     private final Map<Batch, Journal> journals = new HashMap<>();
     private final Map<Path, Failure> failures = new HashMap<>();
@@ -78,6 +82,10 @@ public final class FailQueue implements AutoCloseable {
         int tries;
         /** A batch with all of it is on its way. */
         boolean trying;
+        /** Of a large file: where it is kept. */
+        Path file;
+
+        boolean unreachable;
         /** What could not even be written to disk. */
         Batch unsaved;
         /** On the clock of {@link System#nanoTime}. */
@@ -307,11 +315,19 @@ public final class FailQueue implements AutoCloseable {
         settleRefused(remote, batch);
         closeJournal(batch);
         delete(batch.files());
+        large(remote).values().stream().filter(one -> one.unreachable).forEach(one -> {
+            one.unreachable = false;
+            one.next = System.nanoTime();
+        });
+        if (batch.lane().isLarge()) {
+            large(remote).remove(batch.lane().path());
+            return;
+        }
         Outage outage = outages.remove(remote);
         if (outage != null) {
             outage.trying = false;
         }
-        if (outage != null && (outage.unsaved != null || !failedFiles(remote).isEmpty())) {
+        if (outage != null && (outage.unsaved != null || !smallFiles(remote).isEmpty())) {
             outage.next = System.nanoTime();
             outages.put(remote, outage);
         }
@@ -365,7 +381,12 @@ public final class FailQueue implements AutoCloseable {
             @ExchangeProperty("batch") Batch batch,
             @ExchangeProperty(Exchange.EXCEPTION_CAUGHT) Exception error) {
         closeJournal(batch);
-        Outage outage = outages.computeIfAbsent(remote, id -> new Outage());
+        Lane lane = batch.lane();
+        Outage outage = lane.isLarge()
+                ? large(remote).computeIfAbsent(lane.path(), path -> new Outage())
+                : outages.computeIfAbsent(remote, id -> new Outage());
+        batch.keepParts();
+        outage.unreachable = RsyncException.in(error) instanceof RsyncException said && said.isUnreachable();
         outage.tries++;
         outage.trying = false;
         outage.next = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause(outage.tries));
@@ -387,8 +408,10 @@ public final class FailQueue implements AutoCloseable {
                 + ERROR
                 + ByteString.escape(ByteString.of(error)) + "\n";
         try {
-            writeNew(directory("failed", remote).resolve(++sequence + ".changes"), header + changes, true);
+            Path file = directory("failed", remote).resolve(++sequence + ".changes");
+            writeNew(file, header + changes, true);
             delete(batch.files());
+            outage.file = file;
         } catch (IOException e) {
             LOG.error(
                     "{}: cannot keep what {} has failed to get on disk, it is kept in memory: {}",
@@ -415,7 +438,7 @@ public final class FailQueue implements AutoCloseable {
                 continue;
             }
             outage.getValue().trying = true;
-            due.add(new Redelivery(remote, read(remote, outage.getValue())));
+            due.add(new Redelivery(remote, read(remote, smallFiles(remote), outage.getValue())));
         }
         refused.forEach((remote, paths) -> {
             if (mirrors.knows(remote) && !outages.containsKey(remote) && paths.isDue()) {
@@ -425,7 +448,38 @@ public final class FailQueue implements AutoCloseable {
                 due.add(new Redelivery(remote, batch));
             }
         });
+        largeOutages.keySet().forEach(remote -> addLarge(due, remote));
         return due;
+    }
+
+    /** A remote that is out of reach is tried with one of its files only. */
+    private void addLarge(List<Redelivery> due, String remote) {
+        Outage others = outages.get(remote);
+        if (!mirrors.knows(remote) || others != null && others.unreachable) {
+            return;
+        }
+        boolean unreachable = large(remote).values().stream().anyMatch(outage -> outage.unreachable);
+        if (unreachable && large(remote).values().stream().anyMatch(outage -> outage.trying)) {
+            return;
+        }
+        for (Iterator<Map.Entry<String, Outage>> all = large(remote).entrySet().iterator(); all.hasNext(); ) {
+            Map.Entry<String, Outage> one = all.next();
+            Outage outage = one.getValue();
+            if (outage.trying || outage.next - System.nanoTime() > 0) {
+                continue;
+            }
+            Batch batch = read(remote, outage.file == null ? List.of() : List.of(outage.file), outage);
+            if (batch.changes().isEmpty()) {
+                all.remove();
+                continue;
+            }
+            outage.trying = true;
+            batch.lane(Lane.large(one.getKey()));
+            due.add(new Redelivery(remote, batch));
+            if (unreachable) {
+                return;
+            }
+        }
     }
 
     /** What this remote has failed to get is due now, whatever pause it has. */
@@ -435,6 +489,7 @@ public final class FailQueue implements AutoCloseable {
             outage.next = System.nanoTime();
         }
         refused(remote).retry();
+        large(remote).values().forEach(one -> one.next = System.nanoTime());
     }
 
     /**
@@ -461,6 +516,7 @@ public final class FailQueue implements AutoCloseable {
             keep(remote, everything, outage, "the rest was dropped, the first full sync is owed all the same");
         }
         delete(files);
+        large(remote).clear();
         return dropped;
     }
 
@@ -489,7 +545,7 @@ public final class FailQueue implements AutoCloseable {
     /** What this remote has failed to get. */
     public synchronized List<Failure> failed(String remote) {
         List<Failure> all = new ArrayList<>(refused(remote).failures());
-        if (!outages.containsKey(remote)) {
+        if (!outages.containsKey(remote) && large(remote).isEmpty()) {
             return all;
         }
         List<Path> files = failedFiles(remote);
@@ -550,10 +606,21 @@ public final class FailQueue implements AutoCloseable {
         return oldest;
     }
 
-    private Batch read(String remote, Outage outage) {
+    private Map<String, Outage> large(String remote) {
+        return largeOutages.computeIfAbsent(remote, id -> new HashMap<>());
+    }
+
+    /** What is not kept for a large file alone. */
+    private List<Path> smallFiles(String remote) {
+        List<Path> files = new ArrayList<>(failedFiles(remote));
+        large(remote).values().forEach(outage -> files.remove(outage.file));
+        return files;
+    }
+
+    private Batch read(String remote, List<Path> files, Outage outage) {
         Batch batch = new Batch();
         batch.redelivered();
-        for (Path file : failedFiles(remote)) {
+        for (Path file : files) {
             try {
                 read(file, batch);
                 batch.keptIn(file);

@@ -1,15 +1,22 @@
 package io.dromedary.push;
 
+import io.dromedary.change.ByteString;
+import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.OwnerOnly;
+import io.dromedary.posix.PosixException;
+import io.dromedary.posix.Stat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +25,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.apache.camel.Body;
 import org.apache.camel.CamelContext;
 import org.apache.camel.CamelContextAware;
 import org.apache.camel.Exchange;
@@ -31,8 +39,8 @@ import org.slf4j.LoggerFactory;
  * that push ends; so nothing is delayed on purpose but what comes in a stream, over and over or temporary ({@link Pace}), and
  * batches grow with load by themselves.
  *
- * <p>Each remote has two lanes, live changes and full syncs, with at most one push each, so that a full sync does not
- * stop the live part. What was pushed live while a full sync ran is pushed once more after it, since rsync may have
+ * <p>Each remote has several {@link Lane}s, with at most one push each: live changes, full syncs, and one for each large
+ * file, of which some leave at once. So none of these stops another. What was pushed live while a full sync ran is pushed once more after it, since rsync may have
  * listed the tree before and undone it. All lanes together run at most max-processes pushes, waiting lanes in turn, of
  * which remotes that are down may use half. A remote that is down is tried by redelivery only.
  */
@@ -44,18 +52,29 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     private static final Logger SUMMARY_LOG = LoggerFactory.getLogger(SUMMARIES);
 
     private static final int MAX_ERRORS = 20;
+
+    /** Large files that have lanes, for each remote; more of them wait on one, so that an outage costs bounded memory. */
+    static final int MOST_LARGE = 1_000;
+
+    /** What a remote takes in a second, for the order of large files: a slow line's and a fast one's lie on both sides. */
+    private static final long BYTES_PER_SECOND = 10_000_000;
+
+    private static final long ORIGIN = System.nanoTime();
     private static final long SUMMARY = 10_000;
 
     private CamelContext context;
     private Mirrors mirrors;
     private FailQueue failQueue;
     private AggregateController aggregate;
+    private LargeFiles largeFiles = new LargeFiles();
     private int maxProcesses;
+    private int largePushes = 2;
+    private int largeRunning;
     private long maxWait;
     private ScheduledExecutorService timer;
 
     private final Map<String, State> states = new HashMap<>();
-    private final Set<Lane> waitingForSlot = new LinkedHashSet<>();
+    private final Set<Track> waitingForSlot = new LinkedHashSet<>();
     private final List<Consumer<Push>> listeners = new CopyOnWriteArrayList<>();
     private Path pausedDir;
     private boolean initialSync;
@@ -65,8 +84,18 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     /** How one remote fares. */
     private static final class State {
-        final Lane live;
-        final Lane full;
+        final Track live;
+        final Track full;
+        final Track later;
+        /** Of large files that wait or are being pushed, by path. */
+        final Map<String, Track> large = new LinkedHashMap<>();
+
+        int largeRunning;
+        /** Since a large file did not get there; until any push does, these are tried by redelivery only. */
+        boolean largeUnreachable;
+        /** Each error of large files is logged once, until one goes through. */
+        final Set<String> largeErrors = new HashSet<>();
+
         final Pace pace = new Pace();
         /** What was pushed live since the full sync under way began. */
         Batch again = new Batch();
@@ -91,8 +120,19 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         long bytesSent;
 
         State(String remote) {
-            live = new Lane(remote + " live", this);
-            full = new Lane(remote + " full sync", this);
+            live = new Track(remote, Lane.LIVE, this);
+            full = new Track(remote, Lane.FULL, this);
+            later = new Track(remote, Lane.LATER, this);
+        }
+
+        /** All lanes, in the order in which they may leave. */
+        List<Track> tracks() {
+            List<Track> all = new ArrayList<>(List.of(live, full));
+            large.values().stream()
+                    .sorted(Comparator.comparingLong(Track::turn))
+                    .forEach(all::add);
+            all.add(later);
+            return all;
         }
     }
 
@@ -104,8 +144,10 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         long nanos;
     }
 
-    /** One of the two ways to a remote; its key is the aggregate's correlation key. */
-    private static final class Lane {
+    /** What is under way and waits on one lane; its key is the aggregate's correlation key. */
+    private static final class Track {
+        final Lane lane;
+        final String remote;
         final String key;
         final State state;
         boolean inFlight;
@@ -125,9 +167,20 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         long pausedUntil = System.nanoTime();
         boolean pausing;
 
-        Lane(String key, State state) {
-            this.key = key;
+        /** Bytes of the file of a large lane, when it was last looked at. */
+        long size;
+
+        Track(String remote, Lane lane, State state) {
+            this.lane = lane;
+            this.remote = remote;
+            this.key = remote + " " + lane;
             this.state = state;
+        }
+
+        /** A large file's turn: the oldest comes first, but for the time that a file takes, smaller ones go before it. */
+        long turn() {
+            long since = gathering == null ? started : gathering.sinceNanos();
+            return since - ORIGIN + size / BYTES_PER_SECOND * 1_000_000_000L;
         }
     }
 
@@ -159,6 +212,15 @@ public final class Gate implements CamelContextAware, AutoCloseable {
                 maxProcesses > 0 ? maxProcesses : Runtime.getRuntime().availableProcessors() * 2 + 2;
     }
 
+    public void setLargeFiles(LargeFiles largeFiles) {
+        this.largeFiles = largeFiles;
+    }
+
+    /** How many large files at once for a remote. */
+    public void setLargePushes(int largePushes) {
+        this.largePushes = largePushes;
+    }
+
     /** How long, in milliseconds, an idle remote's first change waits for others to leave with it. */
     public void setMaxWait(long maxWait) {
         this.maxWait = maxWait;
@@ -183,17 +245,29 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         context.getExecutorServiceManager().registerThreadPoolProfile(pushers);
     }
 
+    /** The lane that what a message carries, a change set or a batch, goes by. */
+    public String lane(@Body Object changes) {
+        if (changes instanceof Batch batch) {
+            return batch.lane().toString();
+        }
+        return (changes instanceof ChangeSet set && set.isEverything() ? Lane.FULL : Lane.LIVE).toString();
+    }
+
     /** Completion predicate of the aggregate: whether the batch, just added to, leaves now. */
     public synchronized boolean mayLeave(Exchange exchange) {
-        Lane lane = lane(exchange);
+        Track lane = track(exchange);
         Batch batch = exchange.getMessage().getBody(Batch.class);
         lane.waiting = true;
         lane.gathering = batch;
         lane.state.changes += batch.takeArrived();
         lane.state.returning.removeIf(arrived -> arrived == batch || arrived.isAbsorbed());
         lane.redelivery |= batch.isRedelivery();
+        if (lane.lane.isLarge() && batch.changes().size() == 1) {
+            largeFiles.owe(remote(exchange), lane.lane.path());
+            lane.size = size(remote(exchange), lane.lane.path());
+        }
         pace(lane, batch);
-        if (maxWait > 0 && !lane.redelivery) {
+        if (maxWait > 0 && !lane.redelivery && !lane.lane.isLarge()) {
             if (!lane.delayed && !lane.inFlight) {
                 lane.delayed = true;
                 later(() -> delayOver(lane), maxWait);
@@ -203,9 +277,19 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         return take(lane);
     }
 
-    private static void pace(Lane lane, Batch batch) {
+    private long size(String remote, String path) {
+        try {
+            Stat stat = Entries.lstat(
+                    ByteString.of(mirrors.remote(remote).mirror().source().toString()) + "/" + path);
+            return stat == null ? 0 : stat.size();
+        } catch (PosixException e) {
+            return 0;
+        }
+    }
+
+    private void pace(Track lane, Batch batch) {
         long now = System.nanoTime();
-        lane.pausedUntil = now;
+        lane.pausedUntil = now + (lane.lane.isLarge() ? largeFiles.pause(lane.remote, lane.lane.path(), now) : 0);
         lane.paths = List.of();
         if (lane != lane.state.live || lane.redelivery) {
             return;
@@ -223,14 +307,14 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         lane.pausedUntil = now + lane.state.pace.pause(paths, batch.sinceNanos(), now);
     }
 
-    private void delayOver(Lane lane) {
+    private void delayOver(Track lane) {
         synchronized (this) {
             lane.delayed = false;
         }
         drain(lane);
     }
 
-    private void pauseOver(Lane lane) {
+    private void pauseOver(Track lane) {
         synchronized (this) {
             lane.pausing = false;
         }
@@ -249,7 +333,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     /** After the last step of a push that went well; returns what has to be pushed once more, or null. */
     public Batch pushed(Exchange exchange) {
-        Lane lane = lane(exchange);
+        Track lane = track(exchange);
         String remote = remote(exchange);
         Batch batch = exchange.getProperty("batch", Batch.class);
         Batch again = null;
@@ -274,14 +358,22 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             }
             failQueue.through(remote, batch);
             boolean partial = !batch.refused().isEmpty();
+            batch.unneeded().forEach(path -> largeFiles.partials().end(remote, path));
+            if (lane.lane.isLarge() && (batch.isSettled() || !lane.waiting)) {
+                largeFiles.settle(remote, lane.lane.path());
+            }
             if (state.tries > 0) {
                 String now = state.down ? "up again" : "all changes are through";
                 LOG.info("{}: {} after {} failed tries", remote, now, state.tries);
             }
             state.down = false;
+            state.largeUnreachable = false;
             state.halted = false;
             state.tries = 0;
             state.errors.clear();
+            if (lane.lane.isLarge()) {
+                state.largeErrors.clear();
+            }
             state.lastPush = Instant.now();
             state.pushes++;
             state.bytesSent += batch.bytesSent();
@@ -307,7 +399,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
      */
     public record Push(String remote, boolean fullSync, int changes, long bytes, long nanos, String outcome) {}
 
-    private static Push push(String remote, Lane lane, Batch batch, String outcome) {
+    private static Push push(String remote, Track lane, Batch batch, String outcome) {
         return new Push(
                 remote,
                 lane == lane.state.full,
@@ -322,7 +414,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         listeners.add(listener);
     }
 
-    private void report(Push push, Lane lane) {
+    private void report(Push push, Track lane) {
         State state = lane.state;
         double seconds = TimeUnit.NANOSECONDS.toMillis(push.nanos()) / 1000.0;
         if (push.fullSync()) {
@@ -373,27 +465,37 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     /** After a push that failed and whose batch is in the fail queue. */
     public void failed(Exchange exchange) {
-        Lane lane = lane(exchange);
+        Track lane = track(exchange);
         String remote = remote(exchange);
         Exception cause = RsyncException.in(exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class));
         Push push;
         synchronized (this) {
             State state = lane.state;
-            state.tries++;
-            boolean partial = cause instanceof RsyncException rsync && rsync.getMeaning() == Meaning.PARTIAL;
+            // A large file that does not go through, for whatever reason, keeps no others: whether the remote is down,
+            // they
+            // find out, and soon.
+            boolean large = lane.lane.isLarge();
+            boolean partial = large || cause instanceof RsyncException rsync && rsync.getMeaning() == Meaning.PARTIAL;
+            Set<String> errors = large ? state.largeErrors : state.errors;
+            if (large) {
+                state.largeUnreachable |= cause instanceof RsyncException rsync && rsync.isUnreachable();
+            } else {
+                state.tries++;
+                state.down = !partial;
+                state.halted = cause instanceof HaltedException;
+            }
             String error = String.valueOf(cause.getMessage());
             // Seconds waited and positions in files differ from try to try; paths that did not go through are told
             // each.
             String known = partial ? error : error.replaceAll("\\d+", "#");
-            if (!stopping && state.errors.size() < MAX_ERRORS && state.errors.add(known)) {
-                String how = partial
-                        ? "some changes did not go through"
-                        : cause instanceof HaltedException ? "halted" : "down";
+            if (!stopping && errors.size() < MAX_ERRORS && errors.add(known)) {
+                String how = large
+                        ? "a large file did not go through"
+                        : partial
+                                ? "some changes did not go through"
+                                : cause instanceof HaltedException ? "halted" : "down";
                 LOG.warn("{}: {}: {}", remote, how, error);
             }
-            // What one unreadable file owes is redelivered; the rest goes on meanwhile.
-            state.down = !partial;
-            state.halted = cause instanceof HaltedException;
             state.lastError = error;
             push = push(remote, lane, exchange.getProperty("batch", Batch.class), partial ? "partial" : word(state));
             release(lane);
@@ -403,19 +505,18 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     }
 
     /** After a lane's release: what waits for a slot, and what has gathered behind this lane, may leave. */
-    private void next(Lane ended) {
-        List<Lane> candidates;
+    private void next(Track ended) {
+        List<Track> candidates;
         synchronized (this) {
             candidates = new ArrayList<>(waitingForSlot);
             waitingForSlot.clear();
-            candidates.add(ended.state.live);
-            candidates.add(ended.state.full);
+            candidates.addAll(ended.state.tracks());
         }
         candidates.forEach(this::drain);
     }
 
     /** Lets a waiting batch go if it may. */
-    private void drain(Lane lane) {
+    private void drain(Track lane) {
         synchronized (this) {
             if (!lane.waiting || !take(lane)) {
                 return;
@@ -430,7 +531,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         }
     }
 
-    private boolean take(Lane lane) {
+    private boolean take(Track lane) {
         State state = lane.state;
         if (stopping || state.paused || lane.inFlight || state.down && !lane.redelivery) {
             return false;
@@ -443,11 +544,29 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             }
             return false;
         }
+        if (lane.lane.isLarge()
+                // Where that works it would take what a large push has not finished for something too much.
+                && (state.full.inFlight
+                        || state.largeRunning >= largePushes
+                        || state.largeUnreachable && !lane.redelivery)) {
+            return false;
+        }
+        if (lane == state.later && largeFiles.owed(lane.remote) > MOST_LARGE / 2) {
+            return false;
+        }
+        if (lane.lane.isLarge() && largeRunning >= Math.max(1, maxProcesses / 2)) {
+            waitingForSlot.add(lane);
+            return false;
+        }
         if (running >= maxProcesses || state.down && runningDown >= Math.max(1, maxProcesses / 2)) {
             waitingForSlot.add(lane);
             return false;
         }
         running++;
+        if (lane.lane.isLarge()) {
+            largeRunning++;
+            state.largeRunning++;
+        }
         if (state.down) {
             runningDown++;
             lane.probing = true;
@@ -474,7 +593,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         return true;
     }
 
-    private void release(Lane lane) {
+    private void release(Track lane) {
         lane.inFlight = false;
         if (lane.gathering == lane.pushing) {
             // It was still being added to when it was let go.
@@ -482,6 +601,14 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         }
         lane.pushing = null;
         running--;
+        if (lane.lane.isLarge()) {
+            largeRunning--;
+            lane.state.largeRunning--;
+            largeFiles.ended(lane.remote, lane.lane.path());
+            if (!lane.waiting) {
+                lane.state.large.remove(lane.lane.path());
+            }
+        }
         notifyAll();
         if (lane.probing) {
             lane.probing = false;
@@ -515,8 +642,11 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             state.paused = false;
         }
         failQueue.retry(remote);
-        drain(state.live);
-        drain(state.full);
+        List<Track> all;
+        synchronized (this) {
+            all = state.tracks();
+        }
+        all.forEach(this::drain);
     }
 
     /**
@@ -554,7 +684,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     public synchronized Progress progress(String remote) {
         State state = state(mirrors.remote(remote).id());
         long pending = 0;
-        for (Lane lane : List.of(state.live, state.full)) {
+        for (Track lane : state.tracks()) {
             pending += lane.pushing == null ? 0 : lane.pushing.pending();
             pending += lane.gathering == null || lane.gathering == lane.pushing ? 0 : lane.gathering.pending();
         }
@@ -584,7 +714,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         if (state.full.inFlight || state.full.waiting || initialSync && !state.synced) {
             return "syncing";
         }
-        return state.live.inFlight ? "pushing" : "live";
+        return state.live.inFlight || state.largeRunning > 0 ? "pushing" : "live";
     }
 
     /**
@@ -594,7 +724,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
      */
     private Long oldest(String remote, State state, Long failed) {
         List<Batch> owed = new ArrayList<>(state.returning);
-        for (Lane lane : List.of(state.live, state.full)) {
+        for (Track lane : state.tracks()) {
             owed.add(lane.pushing);
             owed.add(lane.gathering);
         }
@@ -652,9 +782,15 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         return running == 0;
     }
 
-    private synchronized Lane lane(Exchange exchange) {
+    private synchronized Track track(Exchange exchange) {
         State state = state(remote(exchange));
-        return "full sync".equals(exchange.getMessage().getHeader("lane")) ? state.full : state.live;
+        Lane lane = Lane.of(exchange.getMessage().getHeader("lane", String.class));
+        return switch (lane.kind()) {
+            case LIVE -> state.live;
+            case FULL -> state.full;
+            case LATER -> state.later;
+            case LARGE -> state.large.computeIfAbsent(lane.path(), path -> new Track(remote(exchange), lane, state));
+        };
     }
 
     private State state(String remote) {

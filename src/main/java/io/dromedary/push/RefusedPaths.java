@@ -105,8 +105,9 @@ final class RefusedPaths {
             return false;
         }
         boolean through = all.values()
-                .removeIf(
-                        one -> !refused.containsKey(one.path) && batch.changes().covers(one.path, one.deep));
+                .removeIf(one -> !refused.containsKey(one.path)
+                        && !batch.elsewhere().covers(one.path, false)
+                        && batch.changes().covers(one.path, one.deep));
         List<Refused> news = new ArrayList<>();
         for (Refusal refusal : refused.values()) {
             Refused one = all.computeIfAbsent(refusal.path(), Refused::new);

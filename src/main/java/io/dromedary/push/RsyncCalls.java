@@ -25,6 +25,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.Enumeration;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -72,6 +73,13 @@ public final class RsyncCalls {
             this(directory, arguments, () -> new ByteArrayInputStream(list));
         }
 
+        /** The same with an option more. */
+        Call with(String option) {
+            List<String> more = new ArrayList<>(arguments);
+            more.add(more.indexOf("--"), option);
+            return new Call(directory, more, list);
+        }
+
         /** The list, to be asked for and read once. */
         public InputStream input() {
             return list.get();
@@ -112,6 +120,7 @@ public final class RsyncCalls {
     private RsyncProcess rsyncProcess;
     private FailQueue failQueue;
     private Mounts mounts = new Mounts();
+    private LargeFiles largeFiles = new LargeFiles();
     private String command;
     private int maxPaths;
     private List<String> fullSyncExcludes;
@@ -130,6 +139,10 @@ public final class RsyncCalls {
 
     public void setMounts(Mounts mounts) {
         this.mounts = mounts;
+    }
+
+    public void setLargeFiles(LargeFiles largeFiles) {
+        this.largeFiles = largeFiles;
     }
 
     public void setCommand(String command) {
@@ -152,6 +165,10 @@ public final class RsyncCalls {
         Batch batch = exchange.getMessage().getBody(Batch.class);
         boolean isFirstTry = lastTry == null && batch.tries() == 0;
         batch.made().clear();
+        batch.keepParts();
+        if (batch.lane().isLarge() || batch.lane().equals(Lane.LATER)) {
+            return largeCalls(remote, batch);
+        }
         ChangeSet changes = batch.toPush();
         List<Call> first = new ArrayList<>();
         if (!batch.linked().isEmpty()) {
@@ -168,10 +185,19 @@ public final class RsyncCalls {
         }
         boolean apart = !remote.excludes().hasRegexes();
         sorted.protection = apart ? sorted.parts.protection() : List.of();
+        for (String path : largeFiles.meet(remote, batch, changes, sorted.stats)) {
+            sorted.large.remove(path);
+            sorted.present.remove(path);
+            sorted.light.remove(path);
+            sorted.heavy.remove(path);
+            sorted.gone.remove(path);
+        }
+        addLeftovers(first, remote, batch, sorted);
         if (isFirstTry && batch.linked().isEmpty()) {
             addRenamed(first, remote, batch, sorted);
         }
-        Iterable<Call> rest = callsFor(remote, changes, sorted, batch.made(), isFirstTry);
+        sorted.large.forEach((path, written) -> defer(remote, batch, List.of(path), written));
+        Iterable<Call> rest = callsFor(remote, changes, sorted, batch, isFirstTry);
         Iterable<Call> calls = first.isEmpty() ? rest : joined(first, rest);
         // What is gone, is gone from the path where the source was a moment ago: only if it still is there.
         String problem = remote.mirror().problem();
@@ -181,7 +207,12 @@ public final class RsyncCalls {
         Iterable<Call> told = calls;
         if (changes.isEverything()) {
             List<Call> telling = new ArrayList<>();
-            calls.forEach(call -> telling.add(telling(call)));
+            boolean largeApart = sendsLargeApart(remote);
+            String most = "--max-size=" + (largeFiles.from() - 1);
+            calls.forEach(call -> telling.add(telling(largeApart ? call.with(most) : call)));
+            if (largeApart) {
+                telling.add(new Call(directory(remote), arguments(remote, "--no-r"), () -> deferLarge(remote, batch)));
+            }
             told = telling;
         }
         return sorted.parts.mounted().isEmpty() ? told : mounted(remote, changes, sorted, told);
@@ -216,10 +247,197 @@ public final class RsyncCalls {
         return new Call(call.directory(), arguments, call.list());
     }
 
+    /** Whether a full sync leaves large files to their lanes: not those that are one with others, which it alone sees. */
+    private boolean sendsLargeApart(Remote remote) {
+        return largeFiles.from() < Long.MAX_VALUE
+                && !remote.args().has("hard-links")
+                && !remote.args().has("max-size")
+                && !remote.args().followsLinks();
+    }
+
+    private void defer(Remote remote, Batch batch, Collection<String> large, boolean written) {
+        for (String path : large) {
+            ChangeSet one = new ChangeSet();
+            if (written) {
+                one.add(path, false);
+            } else {
+                one.addAttributes(path);
+            }
+            if (largeFiles.owed(remote.id()) < Gate.MOST_LARGE) {
+                largeFiles.owe(remote.id(), path);
+                batch.defer(largeFiles.lane(remote.id(), path), one);
+            } else {
+                batch.defer(Lane.LATER, one);
+            }
+        }
+    }
+
+    /** The large files of which a remote's copies differ, each for its lane, once a full sync is through with all others. */
+    private InputStream deferLarge(Remote remote, Batch batch) {
+        Mirror mirror = remote.mirror();
+        Excludes more = Excludes.of(String.join(",", fullSyncExcludes), null);
+        Walk walk = new Walk(
+                mirror,
+                remote.excludes(),
+                Following.NONE,
+                mounts.parts(remote),
+                batch.refused().keySet(),
+                List.of(""),
+                largeFiles.from() - 1);
+        walk.keepOpen();
+        List<String> others = new ArrayList<>();
+        while (!walk.isDone()) {
+            walk.go(maxPaths, others);
+            others.clear();
+            walk.takeDirectories();
+            List<String> met = walk.takeLarge();
+            met.removeIf(path -> more.covers(path, false));
+            if (met.isEmpty()) {
+                continue;
+            }
+            List<Call> questions = new ArrayList<>();
+            add(questions, remote, met, "--no-r", "--ignore-missing-args");
+            for (Call question : questions) {
+                rsyncProcess
+                        .differences(command, question)
+                        .filter(difference -> !difference.directory() && !difference.deleted())
+                        .forEach(difference -> defer(
+                                remote,
+                                batch,
+                                List.of(difference.path()),
+                                !difference.itemized().startsWith(".")));
+            }
+        }
+        return null;
+    }
+
+    /**
+     * The call that sends a large file by its lane. If it is none any more, the live lane has to do with it; what was
+     * renamed while it was on its way is renamed at the remote, if it has arrived there.
+     */
+    private Iterable<Call> largeCalls(Remote remote, Batch batch) {
+        String path = batch.lane().path();
+        ChangeSet changes = batch.changes();
+        Sorted sorted = sorted(remote, changes, Map.of());
+        if (batch.refused().containsKey(path)) {
+            return List.of();
+        }
+        if (changes.size() == 1 && sorted.large.containsKey(path)) {
+            boolean known = !writesInPlace(remote) && largeFiles.partials().begin(remote.id(), path);
+            List<String> options = new ArrayList<>(List.of("--no-r", "--ignore-missing-args"));
+            if (!writesInPlace(remote)) {
+                options.add("--partial-dir=" + LargeFiles.PARTIAL);
+            }
+            if (sorted.large.get(path)) {
+                options.add(COMPARED);
+            }
+            if (known) {
+                // Even on this machine: what was cut goes on where it was.
+                options.add("--no-whole-file");
+            }
+            List<Call> calls = new ArrayList<>();
+            add(calls, remote, List.of(path), options.toArray(String[]::new));
+            LargeFiles.Sending sending = largeFiles.begin(remote, path, sorted.stats.get(path));
+            calls.set(
+                    0,
+                    telling(new Call(
+                            calls.get(0).directory(),
+                            calls.get(0).arguments(),
+                            () -> new LargeList(input(List.of(path), Set.of()), sending))));
+            if (known) {
+                // Nothing was sent if the file is what the remote had before it was cut.
+                addRules(
+                        calls,
+                        remote,
+                        List.of(leftOver(path, largeFiles.partials().paths(remote.id()))),
+                        Set.of());
+            }
+            return calls;
+        }
+        batch.settled();
+        ChangeSet others = new ChangeSet();
+        others.merge(changes);
+        if (others.moves().isEmpty() || largeFiles.owes(remote.id(), path)) {
+            others = new ChangeSet();
+            ChangeSet small = others;
+            changes.visit((one, dirty, deep) -> {
+                if (dirty && !sorted.large.containsKey(one)) {
+                    if (changes.isWritten(one) || deep) {
+                        small.add(one, deep);
+                    } else {
+                        small.addAttributes(one);
+                    }
+                }
+                return true;
+            });
+            sorted.large.forEach((one, written) -> defer(remote, batch, List.of(one), written));
+        }
+        if (!others.isEmpty()) {
+            batch.defer(Lane.LIVE, others);
+        }
+        return List.of();
+    }
+
+    /** Whether what is cut stays where it is, as the user wants it; rsync takes no other place beside that. */
+    private static boolean writesInPlace(Remote remote) {
+        return remote.args().keepsPartial() && !remote.args().has("partial")
+                || remote.args().has("inplace");
+    }
+
+    /** The list of a call that sends one large file. */
+    static final class LargeList extends ByteArrayInputStream {
+        private final LargeFiles.Sending sending;
+
+        private LargeList(byte[] list, LargeFiles.Sending sending) {
+            super(list);
+            this.sending = sending;
+        }
+
+        LargeFiles.Sending sending() {
+            return sending;
+        }
+    }
+
+    /** Deletes what a cut transfer has left of what is no large file any more. */
+    private void addLeftovers(List<Call> calls, Remote remote, Batch batch, Sorted sorted) {
+        List<String> left = new ArrayList<>();
+        Set<String> begun = largeFiles.partials().paths(remote.id());
+        for (String path : begun) {
+            if (batch.changes().covers(path, false)
+                    && !largeFiles.isSending(remote.id(), path)
+                    && !largeFiles.isLarge(stat(sorted.root + "/" + path))) {
+                left.add(leftOver(path, begun));
+                if (largeFiles.looked(remote.id(), path)) {
+                    ChangeSet once = new ChangeSet();
+                    once.add(path, false);
+                    batch.defer(Lane.large(path), once);
+                } else {
+                    batch.unneeded(path);
+                }
+            }
+        }
+        addRules(calls, remote, left, Set.of());
+    }
+
+    /** Where the remote keeps what was sent of this path: its directory for that, unless others have something there. */
+    private static String leftOver(String path, Set<String> begun) {
+        String directory = parent(path);
+        String kept = (directory.isEmpty() ? "" : directory + "/") + LargeFiles.PARTIAL;
+        boolean alone = begun.stream()
+                .noneMatch(other -> !other.equals(path) && parent(other).equals(directory));
+        return alone ? kept : kept + "/" + path.substring(path.lastIndexOf('/') + 1);
+    }
+
+    private static Stat stat(String absolute) {
+        try {
+            return Entries.lstat(absolute);
+        } catch (PosixException e) {
+            return null;
+        }
+    }
+
     private static Call telling(Call call) {
-        List<String> arguments = new ArrayList<>(call.arguments());
-        arguments.add(arguments.indexOf("--"), Transfer.OPTION);
-        return new Call(call.directory(), arguments, call.list());
+        return call.with(Transfer.OPTION);
     }
 
     /** How far the full sync to this remote is; null while there is none. */
@@ -227,6 +445,7 @@ public final class RsyncCalls {
         List<String> options = remote.options();
         List<String> ends = ends(remote);
         return rsyncProcess.transfer(arguments -> arguments.size() > options.size()
+                && arguments.stream().noneMatch(("--partial-dir=" + LargeFiles.PARTIAL)::equals)
                 && Collections.indexOfSubList(arguments, options) >= 0
                 && arguments
                         .subList(arguments.size() - ends.size(), arguments.size())
@@ -235,34 +454,39 @@ public final class RsyncCalls {
 
     /** The calls that bring these paths at that remote up to date; to be gone through once. */
     public Iterable<Call> callsFor(Remote remote, ChangeSet changes) {
-        return callsFor(remote, changes, sorted(remote, changes, Map.of()), Set.of(), false);
+        return callsFor(remote, changes, sorted(remote, changes, Map.of()), new Batch(), false);
     }
 
     /**
-     * @param made directories that the calls before have made at the remote, when a call is asked for its list
+     * @param batch what is pushed: it knows which directories its calls have made, and gets what goes by another lane
      * @param shortNames whether calls may start further below, {@link #below}
      */
-    private Iterable<Call> callsFor(
-            Remote remote, ChangeSet changes, Sorted sorted, Set<String> made, boolean shortNames) {
+    private Iterable<Call> callsFor(Remote remote, ChangeSet changes, Sorted sorted, Batch batch, boolean shortNames) {
         boolean hasTrees = !sorted.deep.isEmpty() || !sorted.deepByTime.isEmpty();
         if (remote.excludes().hasRegexes() && (hasTrees || !sorted.gone.isEmpty() || !sorted.unsure.isEmpty())) {
-            return callsUnderRegexes(remote, sorted, changes);
+            return callsUnderRegexes(remote, sorted, changes, batch);
         }
         if (!sendsAtClose(remote, changes) || !hasTrees) {
-            return callsFor(remote, sorted, changes, made);
+            return callsFor(remote, sorted, changes, batch.made());
         }
         List<String> byTime = List.copyOf(sorted.deepByTime);
         sorted.deepByTime.clear();
         if (byTime.isEmpty()) {
-            return callsFileByFile(remote, sorted, changes, made, shortNames);
+            return callsFileByFile(remote, sorted, changes, batch, shortNames);
         }
         Sorted others = new Sorted(
-                remote.mirror(), remote.excludes(), remote.following(), sorted.parts, changes, sorted.refused);
+                remote.mirror(),
+                remote.excludes(),
+                remote.following(),
+                sorted.parts,
+                changes,
+                sorted.refused,
+                largeFiles);
         others.deepByTime.addAll(byTime);
         Iterable<Call> first = sorted.deep.isEmpty()
-                ? callsFor(remote, sorted, changes, made)
-                : callsFileByFile(remote, sorted, changes, made, shortNames);
-        return joined(first, callsFileByFile(remote, others, changes, made, shortNames));
+                ? callsFor(remote, sorted, changes, batch.made())
+                : callsFileByFile(remote, sorted, changes, batch, shortNames);
+        return joined(first, callsFileByFile(remote, others, changes, batch, shortNames));
     }
 
     private static Iterable<Call> joined(Iterable<Call> first, Iterable<Call> rest) {
@@ -286,7 +510,7 @@ public final class RsyncCalls {
      * @param sorted with whole directories whose content is compared, or with such that go by size and time, not both
      */
     private Iterable<Call> callsFileByFile(
-            Remote remote, Sorted sorted, ChangeSet changes, Set<String> made, boolean shortNames) {
+            Remote remote, Sorted sorted, ChangeSet changes, Batch batch, boolean shortNames) {
         List<String> tops = new ArrayList<>(sorted.deep);
         tops.addAll(sorted.deepByTime);
         boolean compared = sorted.deepByTime.isEmpty();
@@ -304,14 +528,14 @@ public final class RsyncCalls {
                 sorted.parts,
                 sorted.refused.keySet(),
                 tops,
-                LARGE_BYTES);
+                Math.min(LARGE_BYTES, largeFiles.from() - 1));
         sorted.deep.clear();
         sorted.deepByTime.clear();
         // Mostly that is all; the rest is looked at while rsync reads the list.
         walk.go(LOOKED_AT, compared ? sorted.present : sorted.light);
         sorted.walk = walk;
         sorted.comparesWalk = compared;
-        Deque<Call> ready = new ArrayDeque<>(callsFor(remote, sorted, changes, made));
+        Deque<Call> ready = new ArrayDeque<>(callsFor(remote, sorted, changes, batch.made()));
         return () -> new Iterator<>() {
             private long seen;
             private boolean over;
@@ -331,16 +555,21 @@ public final class RsyncCalls {
                     throw new NoSuchElementException();
                 }
                 if (ready.isEmpty() && (walk.isDone() || walk.large() >= maxPaths)) {
-                    List<String> options = new ArrayList<>(List.of("--no-r", "--ignore-missing-args"));
-                    if (compared) {
-                        options.add(COMPARED);
+                    List<String> large = walk.takeLarge();
+                    if (largeFiles.from() <= LARGE_BYTES + 1) {
+                        defer(remote, batch, large, compared);
+                    } else {
+                        List<String> options = new ArrayList<>(List.of("--no-r", "--ignore-missing-args"));
+                        if (compared) {
+                            options.add(COMPARED);
+                        }
+                        add(ready, remote, large, options.toArray(String[]::new));
                     }
-                    add(ready, remote, walk.takeLarge(), options.toArray(String[]::new));
                 }
                 if (ready.isEmpty() && (walk.isDone() || walk.directories() >= maxPaths)) {
                     List<String> directories = walk.takeDirectories();
                     if (remote.delete()) {
-                        addExtraneous(ready, remote, directories, made);
+                        addExtraneous(ready, remote, directories, batch.made());
                         addRules(ready, remote, walk.takeLeftOut().deleted(), Set.of());
                     }
                 }
@@ -359,10 +588,11 @@ public final class RsyncCalls {
                                 remote.following(),
                                 sorted.parts,
                                 changes,
-                                sorted.refused);
+                                sorted.refused,
+                                largeFiles);
                         more.walk = walk;
                         more.comparesWalk = compared;
-                        ready.addAll(callsFor(remote, more, changes, made));
+                        ready.addAll(callsFor(remote, more, changes, batch.made()));
                     }
                 }
                 return ready.removeFirst();
@@ -420,6 +650,7 @@ public final class RsyncCalls {
             Collection<Call> calls, Remote remote, Collection<String> directories, Set<String> made) {
         List<String> options = new ArrayList<>(List.of("--no-r", "--dirs", "--delete"));
         options.addAll(List.of("--existing", "--ignore-existing", "--ignore-missing-args"));
+        options.addAll(largeFiles.protection(remote));
         if (directories.size() <= FEW_GONE) {
             options.addAll(quickly(remote));
         }
@@ -453,7 +684,7 @@ public final class RsyncCalls {
         Mirror mirror = remote.mirror();
         // Before the look at each path: what is unmounted then is known to have been mounted.
         Parts parts = mounts.parts(remote);
-        Sorted sorted = new Sorted(mirror, remote.excludes(), remote.following(), parts, changes, refused);
+        Sorted sorted = new Sorted(mirror, remote.excludes(), remote.following(), parts, changes, refused, largeFiles);
         changes.visit(sorted::sort);
         return sorted;
     }
@@ -481,7 +712,7 @@ public final class RsyncCalls {
             }
         }
         options.add(missing);
-        if (!sorted.large && sorted.gone.size() <= FEW_GONE) {
+        if (!sorted.slow && sorted.gone.size() <= FEW_GONE) {
             options.addAll(quickly(remote));
         }
         if (sorted.walk != null && remote.delete()) {
@@ -530,6 +761,10 @@ public final class RsyncCalls {
         // What the remote renamed has the content that it had.
         List<Rename> toLink = renames;
         all.stream().filter(rename -> !toLink.contains(rename)).forEach(rename -> sorted.known(rename, rewritten));
+        // What has not arrived is not there to be linked.
+        renames = new ArrayList<>(renames);
+        renames.removeIf(rename ->
+                rename.isFile() && largeFiles.owes(remote.id(), changes.moves().get(rename.to())));
         renames = inPlace(remote, batch, renames);
         Set<String> gone = new TreeSet<>();
         renames.stream().filter(Rename::links).forEach(rename -> gone.add(rename.gone()));
@@ -547,6 +782,7 @@ public final class RsyncCalls {
                 // look
                 // like it.
                 sorted.renamed++;
+                sorted.large.remove(rename.to());
             } else if (addRenamedTree(calls, remote, rename, sorted, rewritten)
                     && batch.made().contains(rename.to() + "/")) {
                 sorted.known(rename, rewritten);
@@ -568,6 +804,7 @@ public final class RsyncCalls {
                 Set.of(),
                 List.of(rename.to()),
                 Long.MAX_VALUE);
+        boolean complete = true;
         for (int part = 0; !walk.isDone() && part * maxPaths < Renames.MOST_PATHS; part++) {
             List<String> paths = new ArrayList<>();
             walk.go(maxPaths, paths);
@@ -575,9 +812,14 @@ public final class RsyncCalls {
             paths.remove(rename.to());
             paths.removeIf(path -> isAmong(path, rewritten));
             paths.replaceAll(path -> path.substring(rename.to().length() + 1));
+            complete &= !paths.removeIf(path -> {
+                String before = rename.before() + "/" + path;
+                return largeFiles.owes(remote.id(), before)
+                        && largeFiles.isLarge(stat(sorted.root + "/" + rename.to() + "/" + path));
+            });
             calls.add(renamed(remote, rename, paths));
         }
-        return walk.isDone();
+        return complete && walk.isDone();
     }
 
     private static boolean isAmong(String path, Set<String> trees) {
@@ -636,6 +878,7 @@ public final class RsyncCalls {
         List<String> options = new ArrayList<>(List.of("-r", "--ignore-missing-args"));
         if (remote.delete()) {
             options.add("--delete");
+            options.addAll(largeFiles.protection(remote));
         }
         if (changes.isEverything()) {
             fullSyncExcludes.forEach(pattern -> options.add("--exclude=" + pattern));
@@ -675,7 +918,7 @@ public final class RsyncCalls {
      * rsync cannot be told of regular expressions. So it says what it would do to whole directories and to what is gone,
      * and what no expression excludes is asked for entry by entry.
      */
-    private List<Call> callsUnderRegexes(Remote remote, Sorted sorted, ChangeSet changes) {
+    private List<Call> callsUnderRegexes(Remote remote, Sorted sorted, ChangeSet changes, Batch batch) {
         boolean sendsAtClose = sendsAtClose(remote, changes);
         SortedSet<String> gone = new TreeSet<>();
         Set<String> inTheWay = new HashSet<>();
@@ -695,7 +938,12 @@ public final class RsyncCalls {
                         && !(sendsAtClose && Walk.waitsForClose(remote.mirror(), path, remote.following()))
                         && !sorted.refused.containsKey(path)) {
                     // Of what differs in attributes alone the content was looked at already, where it had to be.
-                    (difference.itemized().startsWith(".") ? sorted.heavy : sorted.present).add(path);
+                    boolean same = difference.itemized().startsWith(".");
+                    if (largeFiles.isLarge(stat(sorted.root + "/" + path))) {
+                        defer(remote, batch, List.of(path), !same);
+                    } else {
+                        (same ? sorted.heavy : sorted.present).add(path);
+                    }
                 }
             });
         }
@@ -1004,11 +1252,17 @@ public final class RsyncCalls {
         boolean comparesWalk;
         boolean rootChanged;
         /** Whether one of the files that are listed is. */
-        boolean large;
+        boolean slow;
         /** How many of those that are present other calls may have brought by then. */
         int renamed;
         /** Of what is mounted, from the deletions of calls in which rsync goes through directories by itself. */
         List<String> protection = List.of();
+
+        /** Files that go by lanes of their own, and whether their content is to be compared. */
+        final Map<String, Boolean> large = new LinkedHashMap<>();
+
+        final Map<String, Stat> stats = new HashMap<>();
+        private final LargeFiles largeFiles;
 
         Sorted(
                 Mirror mirror,
@@ -1016,7 +1270,9 @@ public final class RsyncCalls {
                 Following following,
                 Parts parts,
                 ChangeSet changes,
-                Map<String, Refusal> refused) {
+                Map<String, Refusal> refused,
+                LargeFiles largeFiles) {
+            this.largeFiles = largeFiles;
             this.root = ByteString.of(mirror.source().toString());
             this.mirror = mirror;
             this.excludes = excludes;
@@ -1031,6 +1287,7 @@ public final class RsyncCalls {
         /** What is there by this rename is what it was at the remote, but for what was written since. */
         void known(Rename rename, Set<String> rewritten) {
             if (rename.isFile()) {
+                large.computeIfPresent(rename.to(), (path, written) -> false);
                 if (present.remove(rename.to())) {
                     heavy.add(rename.to());
                 }
@@ -1047,6 +1304,8 @@ public final class RsyncCalls {
             if (stat != null && !excludes.covers(path, stat.isDirectory())) {
                 if (stat.isDirectory()) {
                     deep.add(path);
+                } else if (largeFiles.isLarge(stat)) {
+                    large.put(path, true);
                 } else {
                     present.add(path);
                 }
@@ -1110,11 +1369,14 @@ public final class RsyncCalls {
                 // Even if the change is further below: a missing or replaced directory is the topmost thing to tell.
                 if (stat == null) {
                     addGone(path, !dirty);
+                } else if (largeFiles.isLarge(stat)) {
+                    large.put(path, !dirty || changes.isWritten(path));
+                    stats.put(path, stat);
                 } else if (dirty || !stat.isSymlink() || !watchFollowsMore) {
                     boolean read = stat.isRegular() && (!dirty || changes.isWritten(path));
                     Set<String> list = read ? present : stat.isRegular() && stat.size() >= LIGHT_BYTES ? heavy : light;
                     list.add(path);
-                    large |= stat.size() > LARGE_BYTES;
+                    slow |= stat.size() > LARGE_BYTES;
                 }
                 return false;
             }
@@ -1138,6 +1400,10 @@ public final class RsyncCalls {
         Path at = Path.of(result.getCommand().getWorkingDir());
         boolean ofOneFile = result.getCommand().getArgs().contains("--fuzzy");
         account(statistics, batch, at.equals(source) ? "" : ByteString.of(source.relativize(at) + "/"), ofOneFile);
+        if (batch.lane().isLarge() && result.getExitValue() == 0) {
+            largeFiles.partials().end(remote.id(), batch.lane().path());
+            batch.settled();
+        }
         if (result.getCommand().getArgs().stream().anyMatch(argument -> argument.startsWith("--link-dest="))) {
             remote.linked(true);
         }

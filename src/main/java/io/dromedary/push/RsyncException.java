@@ -84,6 +84,11 @@ public class RsyncException extends RuntimeCamelException {
         return exitCode == 2 && (words.contains("invalid file mode 00") || !words.contains("protocol version"));
     }
 
+    /** Whether the remote was not reached at all, or took no connection: exit codes of rsync and of ssh. */
+    boolean isUnreachable() {
+        return exitCode == 5 || exitCode == 10 || exitCode == 35 || exitCode == 255;
+    }
+
     /** What rsync or the guard said, out of what Camel has wrapped around it; or the exception itself if it is neither. */
     public static Exception in(Exception caught) {
         Exception inner = ObjectHelper.getException(RsyncException.class, caught);

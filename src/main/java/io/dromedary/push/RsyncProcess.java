@@ -166,6 +166,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             transfers.put(command.getArgs(), Transfer.start());
             told = text -> transfers.computeIfPresent(command.getArgs(), (call, transfer) -> transfer.after(text));
         }
+        LargeFiles.Sending large = command.getInput() instanceof RsyncCalls.LargeList list ? list.sending() : null;
+        if (large != null) {
+            told = large::told;
+        }
         Process process = null;
         try {
             builder.command().addAll(arguments(command));
@@ -177,11 +181,18 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             // Not before: between a look at the source and this, another one can come to its place. rsync does nothing
             // until it has read its list, and while it works there what is mounted there stays.
             checkPlace(process, command.getWorkingDir());
+            if (large != null) {
+                large.by(process);
+            }
             Input input = new Input(process.getOutputStream(), command.getInput());
             Output errors = new Output(process.getErrorStream(), KEPT_ERRORS, "rsync-stderr", null);
             Output output = new Output(process.getInputStream(), kept, "rsync-stdout", told);
             int exitCode = exitCode(process, command.getArgs());
             RuntimeException untold = input.join();
+            if (large != null && large.isEnded()) {
+                // It is not what it was; as what has vanished, it is a change of its own.
+                return new ExecResult(command, output.stream(), errors.stream(), 24);
+            }
             if (!output.join() && kept > KEPT) {
                 throw new RsyncException(30, "rsync has not told all");
             }
@@ -450,6 +461,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         int shown = Math.min(3, said.size());
         String more = said.size() > shown ? " … and " + (said.size() - shown) + " more lines" : "";
         return String.join("; ", said.subList(0, shown)) + more;
+    }
+
+    /** Ends this one with all its children. */
+    static void end(Process process) {
+        end(List.of(process));
     }
 
     /** Ends them with all their children. */

@@ -37,6 +37,7 @@ final class Walk {
     /** What comes next, last first; a directory's path with a slash at its end. */
     private final Deque<String> waiting = new ArrayDeque<>();
 
+    private boolean keepsOpen;
     private long seen;
     private List<String> directories = new ArrayList<>();
     private List<String> large = new ArrayList<>();
@@ -66,6 +67,11 @@ final class Walk {
         this.largest = largest;
         this.leftOut = new LeftOut(mirror);
         tops.forEach(top -> waiting.addLast(top + "/"));
+    }
+
+    /** Does not leave out large files that somebody is writing. */
+    void keepOpen() {
+        keepsOpen = true;
     }
 
     boolean isDone() {
@@ -102,7 +108,7 @@ final class Walk {
                 continue;
             } else if (seen.stat() != null && seen.stat().size() > largest) {
                 large.add(next);
-            } else if (!waitsForClose(mirror, next, seen)) {
+            } else if (keepsOpen || !waitsForClose(mirror, next, seen)) {
                 paths.add(next);
                 left--;
             }
@@ -129,7 +135,7 @@ final class Walk {
     List<String> takeLarge() {
         List<String> met = large;
         large = new ArrayList<>();
-        met.removeIf(path -> waitsForClose(mirror, path, look(path)));
+        met.removeIf(path -> !keepsOpen && waitsForClose(mirror, path, look(path)));
         return met;
     }
 
@@ -147,9 +153,10 @@ final class Walk {
 
     private void list(String directory, boolean followed) {
         boolean is;
+        String above = directory.isEmpty() ? "" : directory + "/";
         try {
             is = Entries.list(root + "/" + directory + (followed ? "/." : ""), (name, isDirectory) -> {
-                String path = directory + "/" + name;
+                String path = above + name;
                 if (!excludes.matches(path, isDirectory) && !parts.leavesOut(path) && !refused.contains(path)) {
                     waiting.addLast(isDirectory ? path + "/" : path);
                 }

@@ -133,6 +133,12 @@ public final class Settings {
             case "batch.max-paths" -> number(full, value, 1, 1_000_000);
             case "max-processes" -> optionalNumber(full, value, 1, 10_000);
             case "max-delete" -> optionalNumber(full, value, 0, Integer.MAX_VALUE);
+            case "large-file" -> {
+                if (!value.matches("0*[1-9]\\d{0,14}[KMGkmg]?")) {
+                    throw wrong(full, value, "a size such as 512K, 16M or 1G");
+                }
+            }
+            case "large-pushes" -> number(full, value, 1, 100);
             case "http.port" -> number(full, value, 0, 65535);
             case "retry.backoff", "retry.max-backoff", "open-files.interval" -> duration(full, value);
             case "retry.cron" -> cron(full, value);

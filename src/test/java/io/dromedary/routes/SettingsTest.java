@@ -42,6 +42,8 @@ class SettingsTest {
         PROMISED.put("retry.backoff", "1s");
         PROMISED.put("retry.max-backoff", "5m");
         PROMISED.put("max-processes", "");
+        PROMISED.put("large-file", "16M");
+        PROMISED.put("large-pushes", "2");
         PROMISED.put("http.port", "8008");
         PROMISED.put("http.host", "127.0.0.1");
         PROMISED.put("http.token", "");
@@ -118,6 +120,9 @@ class SettingsTest {
             batch.max-paths    | 0           | a number from 1 to 1000000
             batch.max-paths    | 1000001     | a number from 1 to 1000000
             max-processes      | 0           | a number from 1 to 10000
+            large-file         | huge        | a size such as 512K, 16M or 1G
+            large-file         | 0           | a size such as 512K, 16M or 1G
+            large-pushes       | 0           | a number from 1 to 100
             max-processes      | many        | a number from 1 to 10000
             max-delete         | -1          | a number from 0 to 2147483647
             http.port          | 65536       | a number from 0 to 65535
