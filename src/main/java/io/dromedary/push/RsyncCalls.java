@@ -947,6 +947,13 @@ public final class RsyncCalls {
                 }
             });
         }
+        for (String path : gone) {
+            String above = parent(path);
+            while (!above.isEmpty() && !gone.contains(above) && inTheWay.add(above)) {
+                // Gone too, maybe, but not to be deleted: it holds what a rule protects.
+                above = parent(above);
+            }
+        }
         List<Call> calls = new ArrayList<>();
         Set<String> whole = new HashSet<>();
         List<String> topmost = new ArrayList<>();

@@ -87,6 +87,7 @@ class RsyncCallsIT {
     @Parameter(2)
     boolean fileByFile;
 
+    private String args = "-a";
     private Path source;
     private RawFiles files;
     private Mirrors mirrors;
@@ -173,7 +174,7 @@ class RsyncCallsIT {
                 });
         remote.setPasswordFile("");
         remote.setSsh(String.join(" ", ssh.sshArguments()));
-        remote.setArgs("-a");
+        remote.setArgs(args);
         remote.setTimeout(60);
         remote.setBwlimit("");
         remote.setDelete(delete);
@@ -765,6 +766,69 @@ class RsyncCallsIT {
                         "kept/mine: only in source",
                         "kept/x: only in target",
                         "mine.keep: only in source");
+    }
+
+    /** What is gone is deleted, file or directory, but for what a rule protects; and nothing beside it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "/never/.*"})
+    void onlyWhatTheRemotesFiltersLetIn(String regex) throws IOException {
+        args = "-a --include=*/ --include=*.php --exclude=*";
+        mirror("", regex, true, 5000, "");
+        for (String path : List.of("d/a.php", "d/b.txt", "d/e/c.php", "f/g/h.php", "i.php", "j.txt")) {
+            write(path, "");
+        }
+        for (String path : List.of("d/theirs.txt", "d/e/theirs", "theirs")) {
+            write(target, path, "");
+        }
+        pushEntries("d/a.php", "d/b.txt", "i.php", "j.txt");
+        pushTree("d/e");
+        pushTree("f");
+        assertThat(there())
+                .containsExactly("d/a.php", "d/e/c.php", "d/e/theirs", "d/theirs.txt", "f/g/h.php", "i.php", "theirs");
+        push(ChangeSet.ofEverything());
+        remove("d/a.php");
+        remove("d/b.txt");
+        remove("d/e");
+        remove("f");
+        remove("i.php");
+        pushEntries("d/a.php", "d/b.txt", "i.php");
+        pushTree("d/e");
+        pushTree("f");
+        assertThat(there()).containsExactly("d/e/theirs", "d/theirs.txt", "theirs");
+        assertThat(target.resolve("f")).doesNotExist();
+    }
+
+    /** Of what is gone nobody knows whether it was a directory. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "/never/.*"})
+    void rulesForDirectoriesAndRulesForOneEnd(String regex) throws IOException {
+        args = "-a --exclude=x/ -f 'P keep' -f 'H hidden' -f 'S /shown' --exclude=/shown";
+        mirror("", regex, true, 5000, "");
+        for (String path : List.of("x", "y/x/ours", "y/z", "keep", "d/keep", "hidden", "d/hidden", "shown")) {
+            write(path, "");
+        }
+        write(target, "y/x/theirs", "");
+        write(target, "d/x/theirs", "");
+        pushEntries("x", "y/x/ours", "y/z", "keep", "d/keep", "hidden", "d/hidden", "shown");
+        List<String> all = List.of("d/keep", "d/x/theirs", "keep", "shown", "x", "y/x/theirs", "y/z");
+        assertThat(there()).isEqualTo(all);
+        write(target, "d/hidden", "");
+        push(ChangeSet.ofEverything());
+        assertThat(there()).isEqualTo(all);
+        for (String path : List.of("x", "y", "keep", "d", "shown")) {
+            remove(path);
+        }
+        pushEntries("x", "keep", "shown", "d/x");
+        pushTree("y");
+        pushTree("d");
+        assertThat(there()).containsExactly("d/keep", "d/x/theirs", "keep", "shown", "y/x/theirs");
+    }
+
+    private List<String> there() {
+        return Trees.types(target).entrySet().stream()
+                .filter(entry -> entry.getValue() == 'f')
+                .map(Map.Entry::getKey)
+                .toList();
     }
 
     @Test
