@@ -3,11 +3,17 @@ package io.dromedary.push;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.apache.camel.RuntimeCamelException;
 import org.apache.camel.util.ObjectHelper;
 
 /** An rsync call that did not end well; its message is rsync's own words. */
 public class RsyncException extends RuntimeCamelException {
+    /** What rsync and ssh say when the other side cannot be reached, lets nobody in, or is set up otherwise. */
+    private static final Pattern ANOTHER_CAUSE = Pattern.compile("\\bERROR: |(?i)failed to connect|refused|timed? ?out"
+            + "|getaddrinfo|resolve|no route|unreachable|ssh: |host key|permission denied|password|not found|no space"
+            + "|stopped");
+
     private final int exitCode;
     private final String words;
     private List<String> arguments = List.of();
@@ -64,11 +70,11 @@ public class RsyncException extends RuntimeCamelException {
 
     /**
      * Whether this is what a receiver that does not take an option may look like: it ends without a word of its own, as it
-     * does when it dies.
+     * does when it dies. What is said of files beside it says nothing of that.
      */
     boolean isSilent() {
-        return Set.of(1, 2, 4, 5, 10, 12, 30, 255).contains(exitCode)
-                && (words.isEmpty() || RsyncProcess.isConsequence(words) || words.contains("invalid rsync-command"));
+        return Set.of(1, 2, 4, 5, 10, 12, 255).contains(exitCode)
+                && !ANOTHER_CAUSE.matcher(words).find();
     }
 
     public Meaning getMeaning() {

@@ -3,6 +3,7 @@ package io.dromedary.push;
 import io.dromedary.change.ByteString;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Receiver;
 import io.dromedary.mirror.Remote;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.LibC;
@@ -442,11 +443,6 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         }
     }
 
-    /** Whether these words say only that the other side is gone, not why. */
-    static boolean isConsequence(String words) {
-        return CONSEQUENCE.matcher(words).find();
-    }
-
     /** rsync's own words, shortened to the cause, where there is one: the same fault is told in the same words. */
     static String words(String stderr) {
         List<String> said = stderr.lines()
@@ -455,6 +451,13 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 .toList();
         List<String> causes =
                 said.stream().filter(line -> !CONSEQUENCE.matcher(line).find()).toList();
+        // What is said of files beside it has nothing to do with it.
+        List<String> refusals = said.stream()
+                .filter(line -> Receiver.refusedOption(line).isPresent())
+                .toList();
+        if (!refusals.isEmpty()) {
+            causes = refusals;
+        }
         if (!causes.isEmpty()) {
             said = causes;
         }

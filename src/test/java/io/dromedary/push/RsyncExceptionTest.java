@@ -67,4 +67,35 @@ class RsyncExceptionTest {
         Exception other = new IllegalStateException("x");
         assertThat(RsyncException.in(other)).isSameAs(other);
     }
+
+    /** What a refusal without words looks like; what names another cause is none. */
+    @Test
+    void onlyWhatNamesNoOtherCauseMayBeARefusal() {
+        for (String words : new String[] {
+            "",
+            "rsync: [sender] read error: Connection reset by peer (104)",
+            "rsync error: error in rsync protocol data stream (code 12) at io.c(285)",
+            "file has vanished: \"/s/a\"; file has vanished: \"/s/b\" … and 2 more lines",
+            "/usr/bin/rrsync error: invalid rsync-command syntax or options",
+        }) {
+            assertThat(new RsyncException(12, words).isSilent()).as(words).isTrue();
+            assertThat(new RsyncException(23, words).isSilent()).as(words).isFalse();
+        }
+        for (String words : new String[] {
+            "rsync: [sender] failed to connect to h (192.0.2.1): Connection refused (111)",
+            "@ERROR: auth failed on module m",
+            "ERROR: module is read only",
+            "ssh: connect to host h port 22: No route to host",
+            "rsync: getaddrinfo: h 873: Name or service not known",
+        }) {
+            assertThat(new RsyncException(10, words).isSilent()).as(words).isFalse();
+        }
+    }
+
+    @Test
+    void aRefusalIsTheCauseWhateverIsSaidOfFiles() {
+        String vanished = "file has vanished: \"/s/a\"\n".repeat(5);
+        assertThat(RsyncProcess.words(vanished + "rsync: The server is configured to refuse --force\nrsync error: x"))
+                .isEqualTo("rsync: The server is configured to refuse --force");
+    }
 }
