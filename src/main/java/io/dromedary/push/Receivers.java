@@ -4,6 +4,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Receiver;
 import io.dromedary.mirror.Receiver.Ability;
 import io.dromedary.mirror.Remote;
+import io.dromedary.mirror.Target;
 import io.dromedary.posix.OwnerOnly;
 import io.dromedary.push.RsyncCalls.Call;
 import java.io.IOException;
@@ -145,12 +146,17 @@ public final class Receivers {
     public void ask(Remote remote) {
         synchronized (remote.receiver()) {
             Set<Ability> all = EnumSet.allOf(Ability.class);
+            // With it the other side reads all others later, and would not refuse them here.
+            all.remove(Ability.PROTECTED);
             all.removeIf(ability -> remote.args().has(ability.option()));
-            if (!passes(remote, all)) {
-                remote.receiver().forget();
-                question(remote, Set.of());
-                remote.receiver().refuse(refused(remote, all));
+            question(remote, Set.of());
+            Set<Ability> refused = EnumSet.noneOf(Ability.class);
+            refused.addAll(refused(remote, all));
+            if (remote.target().kind() == Target.Kind.SSH) {
+                refused.addAll(refused(remote, Set.of(Ability.PROTECTED)));
             }
+            remote.receiver().forget();
+            remote.receiver().refuse(refused);
         }
     }
 
