@@ -189,13 +189,17 @@ function showMirror(section, mirror, recent) {
   }
   text(section.querySelector('.source'), told.join(' \u00b7 '));
   const problem = section.querySelector('.problem');
-  text(problem, mirror.problem ?? '');
-  problem.hidden = !mirror.problem;
+  const problems = [mirror.problem, ...failing(mirror).map(listener => 'Route ' + listener.id + ' fails to take '
+    + several(listener.failed, 'change') + ': ' + listener.lastError)].filter(Boolean);
+  text(problem, problems.join(' \u00b7 '));
+  problem.hidden = !problems.length;
   const table = section.querySelector('table');
   const bodies = children(table, ['head', ...mirror.remotes.map(remote => 'remote ' + remote.id)],
     key => remoteBody(key.slice('remote '.length)));
   mirror.remotes.forEach((remote, index) => showRemote(bodies[index + 1], remote, recent));
 }
+
+const failing = mirror => mirror.listeners.filter(listener => listener.lastError);
 
 function remoteBody(id) {
   const cell = (name, kind = '') => element('td', { role: 'cell', class: name + ' ' + kind });
@@ -313,27 +317,31 @@ function draw(figure, values, remote, title, words) {
 
 // ---------------------------------------------------------------- fail queue and events
 
-function failedGroup(remote) {
+function failedGroup(key) {
+  const [kind, remote] = JSON.parse(key);
+  const lost = kind === 'route' ? 'That route will not be told of these changes.'
+    : 'These changes will not be pushed. The next full sync brings them all the same.';
   return element('div', { class: 'group' },
     element('div', { class: 'head' },
-      element('h3', {}, remote),
+      element('h3', {}, (kind === 'route' ? 'Route ' : '') + remote),
       element('p', { class: 'count' }),
       element('div', { class: 'actions' },
-        button('Retry', 'what failed at ' + remote, () => ask(of('api/failed/retry', 'remote', remote), 'POST')), ' ',
+        button('Retry', 'what failed at ' + remote, () => ask(of('api/failed/retry', kind, remote), 'POST')), ' ',
         button('Drop', 'what failed at ' + remote, async () => {
           if (await sure('Drop what failed at ' + remote + '?',
-            'These changes will not be pushed. The next full sync brings them all the same.', 'Drop')) {
-            await ask(of('api/failed/drop', 'remote', remote), 'POST');
+            lost, 'Drop')) {
+            await ask(of('api/failed/drop', kind, remote), 'POST');
           }
         }))),
     element('ul'));
 }
 
 function showFailed(failed) {
-  const remotes = [...new Set(failed.map(failure => failure.remote))];
+  const keyOf = failure => JSON.stringify(failure.route ? ['route', failure.route] : ['remote', failure.remote]);
+  const remotes = [...new Set(failed.map(keyOf))];
   $('failed-none').hidden = remotes.length > 0;
   children($('failed'), remotes, failedGroup).forEach((group, index) => {
-    const failures = failed.filter(failure => failure.remote === remotes[index]);
+    const failures = failed.filter(failure => keyOf(failure) === remotes[index]);
     const total = failures.reduce((sum, failure) => sum + failure.changes, 0);
     text(group.querySelector('.count'), several(total, 'change') + ' not there yet');
     const keys = failures.map(failure => JSON.stringify([failure.error, failure.paths]));
@@ -394,6 +402,11 @@ function summary(status) {
   if (failed.length) {
     told.push('changes have failed at ' + failed.map(remote => remote.id).join(', '));
   }
+  const listeners = status.mirrors.flatMap(failing);
+  if (listeners.length) {
+    told.push((listeners.length > 3 ? listeners.length + ' routes fail' : listeners.map(one => one.id).join(', ')
+      + (listeners.length === 1 ? ' fails' : ' fail')) + ' to take changes');
+  }
   if (told.length) {
     return ['bad', told.join('; ')];
   }
@@ -403,14 +416,39 @@ function summary(status) {
     : ['ok', remotes.length === 1 ? 'The remote is up' : 'All ' + remotes.length + ' remotes are up'];
 }
 
+// ---------------------------------------------------------------- of many mirrors, those that count
+
+const MANY = 10;
+const isWrong = mirror => mirror.problem || failing(mirror).length
+  || mirror.remotes.some(remote => ['halted', 'down'].includes(remote.state) || remote.failed);
+
+// What is wrong comes first; else the order of the API.
+function wanted(mirrors) {
+  const words = $('search').value.toLowerCase().split(/\s+/).filter(Boolean);
+  const said = mirror => [mirror.id, mirror.source, isWrong(mirror) ? 'wrong' : '',
+    ...mirror.remotes.flatMap(remote => [remote.id, remote.target, remote.state])].join(' ').toLowerCase();
+  const found = words.length ? mirrors.filter(mirror => words.every(word => said(mirror).includes(word))) : mirrors;
+  $('find').hidden = mirrors.length < MANY;
+  text($('found'), words.length ? found.length + ' of ' + several(mirrors.length, 'mirror') : '');
+  return [...found.filter(isWrong), ...found.filter(mirror => !isWrong(mirror))];
+}
+
+let last;
+
+function showMirrors() {
+  const mirrors = wanted(last.mirrors);
+  children($('mirrors'), mirrors.map(mirror => mirror.id), mirrorSection)
+    .forEach((section, index) => showMirror(section, mirrors[index], recent));
+}
+
 function show(status, failed) {
+  last = status;
   const [kind, words] = summary(status);
   text($('summary'), words);
   attribute($('summary'), 'class', kind);
   text($('about'), status.version + ' \u00b7 up ' + duration(status.uptimeSeconds));
   document.title = (kind === 'bad' ? '\u2715 ' + words + ' \u2013 ' : '') + 'Dromedary';
-  children($('mirrors'), status.mirrors.map(mirror => mirror.id), mirrorSection)
-    .forEach((section, index) => showMirror(section, status.mirrors[index], recent));
+  showMirrors();
   showFailed(failed);
   showEvents(recent.events);
 }
@@ -437,5 +475,6 @@ async function follow() {
   setTimeout(follow, EVERY);
 }
 
+$('search').addEventListener('input', () => last && showMirrors());
 document.addEventListener('visibilitychange', () => document.hidden || refresh());
 follow();

@@ -6,6 +6,7 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.Gate;
 import io.dromedary.push.Receivers;
 import io.dromedary.push.RsyncCalls;
+import io.dromedary.pushed.AfterPush;
 import io.dromedary.routes.Settings;
 import io.dromedary.routes.ShippedRoutes;
 import io.dromedary.status.Status;
@@ -220,6 +221,7 @@ final class Engine implements AutoCloseable {
         status.setMirrors(mirrors);
         status.setGate(bean("dromedary-gate", Gate.class));
         status.setRsyncCalls(rsyncCalls());
+        status.setAfterPush(bean("dromedary-after-push", AfterPush.class));
         return status;
     }
 

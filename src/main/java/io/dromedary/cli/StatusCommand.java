@@ -76,6 +76,14 @@ public final class StatusCommand implements Callable<Integer> {
             if (mirror.get("problem") != null) {
                 lines.add(cut("  ! " + mirror.get("problem"), COLUMNS));
             }
+            for (Map<String, Object> listener : objects(mirror, "listeners")) {
+                if (listener.get("lastError") != null) {
+                    lines.add(cut(
+                            "  ! route " + listener.get("id") + " fails to take " + text(listener, "failed")
+                                    + " changes: " + listener.get("lastError"),
+                            COLUMNS));
+                }
+            }
             lines.add(row("REMOTE", "STATE", "PENDING", "FAILED", "LAG", "PUSHES", "SENT"));
             for (Map<String, Object> remote : objects(mirror, "remotes")) {
                 lines.add(row(

@@ -238,14 +238,16 @@ public final class SteeringCommands {
         List<String> lines = new ArrayList<>();
         for (Map<String, Object> failure : StatusCommand.objects(answer, "failed")) {
             double age = ((Number) failure.get("ageSeconds")).doubleValue();
-            lines.add(failure.get("remote") + ": " + failure.get("changes") + " changes, tried " + failure.get("tries")
-                    + " times, the oldest " + StatusCommand.duration(age) + " old: " + failure.get("error"));
+            Object remote = failure.get("remote");
+            lines.add((remote == null ? "route " + failure.get("route") : remote) + ": " + failure.get("changes")
+                    + " changes, tried " + failure.get("tries") + " times, the oldest " + StatusCommand.duration(age)
+                    + " old: " + failure.get("error"));
             List<Map<String, Object>> paths = StatusCommand.objects(failure, "paths");
             for (Map<String, Object> path : paths) {
                 lines.add("  " + path.get("path") + (Boolean.TRUE.equals(path.get("tree")) ? " and all below" : ""));
             }
             long more = ((Number) failure.get("changes")).longValue() - paths.size();
-            if (more > 0) {
+            if (more > 0 && remote != null) {
                 lines.add("  … and " + more + " more");
             }
         }

@@ -134,14 +134,15 @@ public final class ShellCommands {
         @Override
         public Object execute() throws Exception {
             switch (action) {
-                case "list" -> say(SteeringCommands.failed(json(steering().failed(null, remote))));
+                case "list" -> say(SteeringCommands.failed(json(steering().failed(null, remote, null))));
                 case "retry" -> {
-                    JsonObject answer = json(steering().retry(null, remote));
+                    JsonObject answer = json(steering().retry(null, remote, null));
                     send("direct:dromedary-redeliver", Map.of());
+                    send("direct:dromedary-pushed-again", Map.of());
                     say(List.of(answer.get("changes") + " changes are tried again"));
                 }
                 case "drop" -> {
-                    JsonObject answer = json(steering().drop(null, remote));
+                    JsonObject answer = json(steering().drop(null, remote, null));
                     say(List.of(answer.get("changes") + " changes are forgotten"));
                 }
                 default -> throw new IllegalArgumentException(action + ": allowed is list, retry or drop");

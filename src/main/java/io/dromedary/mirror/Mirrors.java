@@ -3,6 +3,7 @@ package io.dromedary.mirror;
 import io.dromedary.change.ByteString;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -10,12 +11,24 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import java.util.regex.Pattern;
 import org.apache.camel.Header;
 
 /** All mirrors and remotes of this process, filled by the Kamelets as the routes come up. */
 public final class Mirrors {
-    private final Map<String, Mirror> mirrors = new TreeMap<>();
-    private final Map<String, Remote> remotes = new TreeMap<>();
+    private static final Pattern NUMBER = Pattern.compile("\\d+");
+
+    /** As people count: m2 before m10. */
+    private static final Comparator<String> COUNTING =
+            Comparator.comparing(Mirrors::withPaddedNumbers).thenComparing(Comparator.naturalOrder());
+
+    private final Map<String, Mirror> mirrors = new TreeMap<>(COUNTING);
+    private final Map<String, Remote> remotes = new TreeMap<>(COUNTING);
+
+    private static String withPaddedNumbers(String name) {
+        return NUMBER.matcher(name)
+                .replaceAll(number -> "0".repeat(Math.max(0, 20 - number.group().length())) + number.group());
+    }
 
     synchronized void add(Mirror mirror) {
         if (mirrors.putIfAbsent(mirror.id(), mirror) != null) {

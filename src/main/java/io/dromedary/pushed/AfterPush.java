@@ -87,6 +87,24 @@ public final class AfterPush implements CamelContextAware, StartupListener {
         subscriptions.add(subscription);
     }
 
+    /** How the routes that are told of pushed changes fare. */
+    public List<Subscription.Report> reports() {
+        return subscriptions.stream().map(Subscription::report).toList();
+    }
+
+    /** What that route has failed to take is due at the next look. */
+    public void retry(String route) {
+        subscriptions.stream().filter(one -> one.id().equals(route)).forEach(Subscription::retry);
+    }
+
+    /** Forgets what that route has failed to take; returns how many changes that were. */
+    public int drop(String route) {
+        return subscriptions.stream()
+                .filter(one -> one.id().equals(route))
+                .mapToInt(Subscription::drop)
+                .sum();
+    }
+
     /** Refuses subscriptions to what does not exist: all routes are there, and none has started. */
     @Override
     public void onCamelContextStarting(CamelContext camelContext, boolean alreadyStarted) {

@@ -78,6 +78,11 @@ public final class Subscription implements CamelContextAware {
     private int tries;
     private boolean failing;
     private boolean hasFailed;
+    /** How many changes the route has failed to take, since when, on the clock of {@link System#nanoTime}, and why. */
+    private int failedChanges;
+
+    private long failedSince;
+    private String lastError;
     /** On the clock of {@link System#nanoTime}. */
     private long nextTry = System.nanoTime();
 
@@ -150,6 +155,15 @@ public final class Subscription implements CamelContextAware {
         failedFile = directory.resolve("failed.changes");
         read(waitingFile);
         hasFailed = Files.exists(failedFile);
+        if (hasFailed) {
+            failing = true;
+            failedSince = System.nanoTime();
+            failedChanges = (int) Files.readString(failedFile, StandardCharsets.ISO_8859_1)
+                    .lines()
+                    .filter(line -> line.startsWith("entry ") || line.startsWith("tree "))
+                    .count();
+            lastError = "left behind by an earlier run";
+        }
         afterPush.add(this);
     }
 
@@ -327,9 +341,56 @@ public final class Subscription implements CamelContextAware {
                 : afterPush.mirrors().remote(remote).mirror();
     }
 
+    /**
+     * How this route fares.
+     *
+     * @param route its id
+     * @param mirror whose changes it is told
+     * @param waiting changes that are at the remotes and are not told yet
+     * @param failed changes that it has failed to take, and gets again
+     * @param tries how often, since it last took all
+     * @param sinceNanos when it first failed to take one of these, on the clock of {@link System#nanoTime}
+     * @param error why it failed last; null: it takes what it is told
+     */
+    public record Report(
+            String route, String mirror, int waiting, int failed, int tries, long sinceNanos, String error) {
+        public boolean isFailing() {
+            return error != null;
+        }
+    }
+
+    synchronized Report report() {
+        int untold = waiting.size() + current.size() + underWay.size();
+        return new Report(
+                id, source().id(), untold, failedChanges, tries, failedSince, failing || hasFailed ? lastError : null);
+    }
+
+    /** What the route has failed to take is due now; the next look at what is due takes it. */
+    synchronized void retry() {
+        nextTry = System.nanoTime();
+    }
+
+    /** Forgets what the route has failed to take; returns how many changes that were. */
+    synchronized int drop() {
+        int dropped = hasFailed ? failedChanges : 0;
+        if (hasFailed && delete(failedFile)) {
+            recovered();
+        }
+        return dropped;
+    }
+
+    private void recovered() {
+        hasFailed = false;
+        failing = false;
+        failedChanges = 0;
+        tries = 0;
+        errors.clear();
+    }
+
     private void takeFailed() {
         hasFailed = false;
         failing = true;
+        failedChanges = 0;
         try {
             read(failedFile);
             unsaved = true;
@@ -350,9 +411,7 @@ public final class Subscription implements CamelContextAware {
             save();
         }
         if (failing && current.isEmpty() && underWay.isEmpty() && !hasFailed) {
-            failing = false;
-            tries = 0;
-            errors.clear();
+            recovered();
             LOG.info("{}: all is through again", id);
         }
     }
@@ -361,8 +420,14 @@ public final class Subscription implements CamelContextAware {
     public synchronized void failed(@ExchangeProperty("told") Object message, @ExchangeException Exception error) {
         List<Change> changes = ((Told) message).changes;
         String said = withoutQueries(error.getMessage() == null ? error.toString() : error.getMessage());
+        lastError = said;
+        if (!failing && !hasFailed) {
+            failedSince = System.nanoTime();
+        }
+        failedChanges += changes.size();
         if (!hasFailed) {
             hasFailed = true;
+            failing = true;
             tries++;
             nextTry = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(afterPush.pause(tries));
         }

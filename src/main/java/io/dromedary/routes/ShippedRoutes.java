@@ -56,9 +56,9 @@ public final class ShippedRoutes extends ModelLifecycleStrategySupport {
 
     private static final List<String> ROUTES = List.of(
             "dromedary/watch.camel.yaml",
+            "dromedary/pushed.camel.yaml",
             "dromedary/push.camel.yaml",
             "dromedary/targets.camel.yaml",
-            "dromedary/pushed.camel.yaml",
             "dromedary/redelivery.camel.yaml",
             "dromedary/full-sync.camel.yaml",
             "dromedary/mounts.camel.yaml");

@@ -13,7 +13,7 @@ import org.apache.camel.impl.health.AbstractHealthCheck;
 
 /**
  * The two questions of a supervisor, each a health check: is it ready, that is, does it watch, and is every remote that
- * is up synced once and none halted; and is it alive, that is, do its watches run. A remote that is down fails neither.
+ * is up synced once and none halted, does each route take what it is told; and is it alive, that is, do its watches run. A remote that is down fails neither.
  */
 public final class Health {
     private Health() {}
@@ -65,6 +65,9 @@ public final class Health {
                     reasons.put("mirror " + mirror.id(), problem);
                 }
             }
+            status.failingListeners()
+                    .forEach(report ->
+                            reasons.put("route " + report.route(), "fails to take changes: " + report.error()));
             for (Remote remote : mirrors.remotes()) {
                 Progress progress = gate.progress(remote.id());
                 if (progress.state().equals("halted")) {

@@ -8,9 +8,12 @@ import io.dromedary.push.Gate.Progress;
 import io.dromedary.push.Mounts;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.Transfer;
+import io.dromedary.pushed.AfterPush;
+import io.dromedary.pushed.Subscription.Report;
 import io.dromedary.watch.InotifyConsumer;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.camel.CamelContext;
 import org.apache.camel.CamelContextAware;
@@ -29,6 +32,7 @@ public final class Status implements CamelContextAware {
     private Gate gate;
     private RsyncCalls rsyncCalls;
     private Mounts mounts;
+    private AfterPush afterPush;
 
     @Override
     public void setCamelContext(CamelContext camelContext) {
@@ -56,6 +60,10 @@ public final class Status implements CamelContextAware {
         this.mounts = mounts;
     }
 
+    public void setAfterPush(AfterPush afterPush) {
+        this.afterPush = afterPush;
+    }
+
     /** What {@code GET /api/status} answers. */
     public String json() {
         return all().toJson();
@@ -78,6 +86,7 @@ public final class Status implements CamelContextAware {
             one.put("overflows", watch == null ? null : watch.overflows());
             one.put("problem", problem(mirror));
             one.put("remotes", remotes);
+            one.put("listeners", listeners(mirror.id()));
             all.add(one);
         }
         JsonObject status = new JsonObject();
@@ -86,6 +95,29 @@ public final class Status implements CamelContextAware {
         status.put("uptimeSeconds", TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - started));
         status.put("mirrors", all);
         return status;
+    }
+
+    /** The routes that are told of this mirror's pushed changes. */
+    private JsonArray listeners(String mirror) {
+        JsonArray listeners = new JsonArray();
+        for (Report report : afterPush.reports()) {
+            if (report.mirror().equals(mirror)) {
+                JsonObject one = new JsonObject();
+                one.put("id", report.route());
+                one.put("state", report.isFailing() ? "failing" : "live");
+                one.put("waiting", report.waiting());
+                one.put("failed", report.failed());
+                one.put("tries", report.tries());
+                one.put("lastError", report.error());
+                listeners.add(one);
+            }
+        }
+        return listeners;
+    }
+
+    /** Those of these routes that do not take what they are told. */
+    List<Report> failingListeners() {
+        return afterPush.reports().stream().filter(Report::isFailing).toList();
     }
 
     private static JsonObject json(Remote remote, Progress progress, Transfer transfer) {

@@ -15,6 +15,8 @@ import io.dromedary.push.Mounts;
 import io.dromedary.push.Receivers;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncException;
+import io.dromedary.pushed.AfterPush;
+import io.dromedary.pushed.Subscription.Report;
 import io.dromedary.watch.InotifyConsumer;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -22,6 +24,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.apache.camel.ExchangeException;
 import org.apache.camel.Header;
 import org.apache.camel.util.json.JsonArray;
@@ -48,6 +51,11 @@ public final class Steering {
     private RsyncCalls rsyncCalls;
     private Receivers receivers;
     private Status status;
+    private AfterPush afterPush;
+
+    public void setAfterPush(AfterPush afterPush) {
+        this.afterPush = afterPush;
+    }
 
     public void setMirrors(Mirrors mirrors) {
         this.mirrors = mirrors;
@@ -112,17 +120,32 @@ public final class Steering {
     }
 
     /** What has failed. */
-    public String failed(@Header("mirror") String mirror, @Header("remote") String remote) throws IOException {
+    public String failed(
+            @Header("mirror") String mirror, @Header("remote") String remote, @Header("route") String route)
+            throws IOException {
         JsonArray all = new JsonArray();
-        for (Remote one : chosen(mirror, remote)) {
+        for (Remote one : chosen(mirror, remote, route)) {
             List<Failure> failures = failQueue.failed(one.id());
             for (Failure failure : failures.subList(0, Math.min(MOST_PATHS, failures.size()))) {
                 all.add(json(one, failure));
             }
         }
+        listeners(mirror, remote, route).filter(Report::isFailing).forEach(report -> all.add(json(report)));
         JsonObject answer = new JsonObject();
         answer.put("failed", all);
         return answer.toJson();
+    }
+
+    private static JsonObject json(Report report) {
+        JsonObject one = new JsonObject();
+        one.put("mirror", report.mirror());
+        one.put("route", report.route());
+        one.put("changes", report.failed());
+        one.put("tries", report.tries());
+        one.put("ageSeconds", TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - report.sinceNanos()));
+        one.put("error", report.error());
+        one.put("paths", new JsonArray());
+        return one;
     }
 
     private static JsonObject json(Remote remote, Failure failure) throws IOException {
@@ -150,9 +173,14 @@ public final class Steering {
     }
 
     /** What has failed is due now. */
-    public String retry(@Header("mirror") String mirror, @Header("remote") String remote) {
+    public String retry(
+            @Header("mirror") String mirror, @Header("remote") String remote, @Header("route") String route) {
         int changes = 0;
-        for (Remote one : chosen(mirror, remote)) {
+        for (Report report : listeners(mirror, remote, route).toList()) {
+            changes += report.failed();
+            afterPush.retry(report.route());
+        }
+        for (Remote one : chosen(mirror, remote, route)) {
             changes += failQueue.failed(one.id()).stream()
                     .mapToInt(Failure::changes)
                     .sum();
@@ -162,10 +190,13 @@ public final class Steering {
     }
 
     /** What has failed is forgotten, but for the full sync of remotes that have had none. */
-    public String drop(@Header("mirror") String mirror, @Header("remote") String remote) {
-        int changes = 0;
+    public String drop(
+            @Header("mirror") String mirror, @Header("remote") String remote, @Header("route") String route) {
+        int changes = listeners(mirror, remote, route)
+                .mapToInt(report -> afterPush.drop(report.route()))
+                .sum();
         JsonArray owing = new JsonArray();
-        for (Remote one : chosen(mirror, remote)) {
+        for (Remote one : chosen(mirror, remote, route)) {
             boolean owesAll = !gate.progress(one.id()).synced();
             changes += failQueue.drop(one.id(), owesAll);
             if (owesAll) {
@@ -332,6 +363,17 @@ public final class Steering {
             one.put("error", cause.getMessage() == null ? cause.toString() : cause.getMessage());
         }
         return one;
+    }
+
+    private Collection<Remote> chosen(String mirror, String remote, String route) {
+        return route == null ? chosen(mirror, remote) : List.of();
+    }
+
+    /** The routes that are told of pushed changes, of one mirror, or the one named; none where a remote is. */
+    private Stream<Report> listeners(String mirror, String remote, String route) {
+        return afterPush.reports().stream()
+                .filter(report -> remote == null && (mirror == null || mirror.equals(report.mirror())))
+                .filter(report -> route == null || route.equals(report.route()));
     }
 
     private Collection<Remote> chosen(String mirror, String remote) {

@@ -375,4 +375,36 @@ class AfterPushTest {
                 })
                 .hasMessage("no mirror ww; there are: [www]");
     }
+
+    @Test
+    void tellsOfARouteThatTakesNothing() throws IOException {
+        Subscription step = subscribe("www", "", "change");
+        for (String remote : List.of("web1", "web2")) {
+            owed(remote, changes("a", "b"));
+            pushed(remote, "a", "b");
+        }
+        assertThat(afterPush.reports()).containsExactly(new Subscription.Report("step", "www", 2, 0, 0, 0, null));
+        step.untold().forEachRemaining(told -> step.failed(told, new IOException("nobody listens")));
+        Subscription.Report failing = afterPush.reports().get(0);
+        assertThat(failing.isFailing()).isTrue();
+        assertThat(failing.failed()).isEqualTo(2);
+        assertThat(failing.error()).isEqualTo("nobody listens");
+
+        // Over a restart too, until it has taken all.
+        afterPush = afterPush();
+        Subscription next = subscribe("www", "", "change");
+        assertThat(afterPush.reports().get(0).failed()).isEqualTo(2);
+        assertThat(afterPush.reports().get(0).isFailing()).isTrue();
+        next.untold().forEachRemaining(next::done);
+        assertThat(afterPush.reports()).singleElement().matches(report -> !report.isFailing() && report.failed() == 0);
+
+        owed("web1", changes("c"));
+        owed("web2", changes("c"));
+        pushed("web1", "c");
+        pushed("web2", "c");
+        next.untold().forEachRemaining(told -> next.failed(told, new IOException("nobody listens")));
+        assertThat(afterPush.drop("another")).isZero();
+        assertThat(afterPush.drop("step")).isEqualTo(1);
+        assertThat(afterPush.reports()).singleElement().matches(report -> !report.isFailing());
+    }
 }

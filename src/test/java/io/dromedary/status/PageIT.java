@@ -147,6 +147,70 @@ class PageIT {
     }
 
     @Test
+    void ofManyMirrorsWhatIsWrongComesFirstAndTheRestIsToBeFound() throws IOException {
+        assumeTrue(Browser.isInstalled(), "needs Debian's chromium and chromium-driver");
+        Path routes = Files.createDirectories(directory.resolve("conf/routes"));
+        StringBuilder yaml = new StringBuilder();
+        for (int i = 1; i <= 12; i++) {
+            Path tree = Files.createDirectories(directory.resolve("trees/" + i));
+            // Below a file there is no directory.
+            Path copy = i == 10
+                    ? Files.createFile(target("copy" + i).resolve("file")).resolve("x/y")
+                    : target("copy" + i);
+            yaml.append("- route:\n    id: m" + i
+                    + "\n    from:\n      uri: kamelet:watch\n      parameters:\n        source: "
+                    + tree + "\n      steps:\n        - to:\n            uri: kamelet:rsync\n            parameters:\n"
+                    + "              remote: r" + i + "\n              target: " + copy + "\n");
+        }
+        yaml.append(
+                "- route:\n    id: told\n    from:\n      uri: kamelet:pushed\n      parameters:\n        mirror: m3\n"
+                        + "      steps:\n        - to:\n            uri: kamelet:socket\n            parameters:\n"
+                        + "              host: 127.0.0.1\n              port: " + RsyncDaemon.freePort() + "\n");
+        Files.writeString(routes.resolve("all.camel.yaml"), yaml);
+        try (DromedaryProcess dromedary = DromedaryProcess.start(
+                        directory,
+                        "run",
+                        "-c",
+                        directory.resolve("conf").toString(),
+                        "--set",
+                        "http.port=" + port,
+                        "--set",
+                        "retry.backoff=1h",
+                        "--set",
+                        "retry.max-backoff=1h");
+                Browser browser = browser()) {
+            dromedary.awaitLine("watching 12 trees", START);
+            dromedary.awaitLine("r3: .*live", START);
+            Files.writeString(directory.resolve("trees/3/file"), "told");
+            browser.open(url());
+            eventually(() -> {
+                assertThat(titles(browser))
+                        .containsExactly("m3", "m10", "m1", "m2", "m4", "m5", "m6", "m7", "m8", "m9", "m11", "m12");
+                assertThat(browser.text("#summary")).isEqualTo("r10 is down; told fails to take changes");
+                assertThat(browser.text("[data-key='m3'] .problem"))
+                        .startsWith("Route told fails to take 1 change: ")
+                        .contains("refused");
+                assertThat(browser.text("#failed")).contains("Route told");
+            });
+            isWithoutBarriers(browser);
+            browser.element("#search").sendKeys("M1 live");
+            assertThat(titles(browser)).containsExactly("m1", "m11", "m12");
+            assertThat(browser.text("#found")).isEqualTo("3 of 12 mirrors");
+            browser.element("button[aria-label='Drop what failed at told']").click();
+            browser.element("#sure .danger").click();
+            eventually(() -> assertThat(browser.text("#summary")).isEqualTo("r10 is down"));
+            assertThat(titles(browser)).containsExactly("m1", "m11", "m12");
+            assertThat(browser.console()).as("the browser's console").isEmpty();
+        }
+    }
+
+    private static List<String> titles(Browser browser) {
+        return browser.elements("#mirrors h2").stream()
+                .map(title -> title.getText())
+                .toList();
+    }
+
+    @Test
     void tokenIsAskedForAndPauseAndSyncWorkByKeyboardOnAPhone() throws IOException {
         assumeTrue(Browser.isInstalled(), "needs Debian's chromium and chromium-driver");
         Path copy = target("copy");
