@@ -531,7 +531,7 @@ public final class Conversion {
                 parameters.put("port", args.port);
             }
             yaml.append(to(indent, "rsync", parameters));
-            copies.add(Copy.asNamed(parameters.get("remote"), parameters.get("target"), args.port));
+            copies.add(Copy.asNamed(parameters.get("remote"), parameters.get("target"), args.port, excludes()));
         }
         String problem =
                 new SetUp(List.of(new Mirrored(id, Path.of(watch), excludes(), copies)), MountInfo.now()).problem();

@@ -40,19 +40,21 @@ public final class SetUp {
      * @param target where the copy lies
      * @param port the daemon's, where the target names none; 0: rsync's own default
      * @param ssh the ssh command
+     * @param excludes what this copy leaves out
      * @param delete whether deletions are mirrored
      * @param here the directory of this machine that the target is; null: of another machine, or not known
      */
-    public record Copy(String remote, Target target, int port, String ssh, boolean delete, Path here) {
+    public record Copy(
+            String remote, Target target, int port, String ssh, Excludes excludes, boolean delete, Path here) {
         /** One that nobody has been asked about: an ssh server that is named as this machine is taken for it. */
-        public static Copy asNamed(String remote, String target, String port) {
+        public static Copy asNamed(String remote, String target, String port, Excludes excludes) {
             Target parsed = Target.parse(target);
             Path here = parsed.kind() == Target.Kind.LOCAL
                     ? Path.of(parsed.text())
                     : parsed.kind() == Target.Kind.SSH && OwnHost.mayBeThis(parsed.host())
                             ? OwnHost.named(parsed)
                             : null;
-            return new Copy(remote, parsed, port.isEmpty() ? 0 : Integer.parseInt(port), "", true, here);
+            return new Copy(remote, parsed, port.isEmpty() ? 0 : Integer.parseInt(port), "", excludes, true, here);
         }
 
         String text() {
@@ -86,13 +88,14 @@ public final class SetUp {
                 .map(mirror -> new Mirrored(
                         mirror.id(),
                         mirror.source(),
-                        mirror.excludes(),
+                        mirror.unwatched(),
                         mirrors.remotesOf(mirror.id()).stream()
                                 .map(remote -> new Copy(
                                         remote.id(),
                                         remote.target(),
                                         remote.port(),
                                         remote.ssh(),
+                                        remote.excludes(),
                                         remote.delete(),
                                         here.apply(remote)))
                                 .toList()))
@@ -146,21 +149,22 @@ public final class SetUp {
             return null;
         }
         Tree source = sources.get(mirror.id());
+        Excludes excludes = placed.mirror == mirror ? placed.copy.excludes() : mirror.excludes();
         for (Overlap overlap : source.overlaps(placed.tree)) {
-            if (!isExcluded(mirror, overlap.here()) && !isExcluded(mirror, overlap.there())) {
+            if (!isExcluded(excludes, overlap.here()) && !isExcluded(excludes, overlap.there())) {
                 return overlap.here().isEmpty() && overlap.there().isEmpty() ? IS : LIES_IN;
             }
         }
         for (Overlap overlap : placed.tree.overlaps(source)) {
-            if (!isExcluded(mirror, overlap.there())) {
+            if (!isExcluded(excludes, overlap.there())) {
                 return CONTAINS;
             }
         }
         return null;
     }
 
-    private static boolean isExcluded(Mirrored mirror, String path) {
-        return !path.isEmpty() && mirror.excludes().covers(path, true);
+    private static boolean isExcluded(Excludes excludes, String path) {
+        return !path.isEmpty() && excludes.covers(path, true);
     }
 
     /** Two copies in one place delete each other's files, unless neither ever deletes any. */
@@ -189,14 +193,14 @@ public final class SetUp {
     private static boolean isIn(Placed outer, Placed inner) {
         if (outer.tree != null && inner.tree != null) {
             return outer.tree.overlaps(inner.tree).stream()
-                    .anyMatch(overlap ->
-                            !isExcluded(outer.mirror, overlap.here()) && !isExcluded(inner.mirror, overlap.there()));
+                    .anyMatch(overlap -> !isExcluded(outer.copy.excludes(), overlap.here())
+                            && !isExcluded(inner.copy.excludes(), overlap.there()));
         }
         if (outer.address == null || inner.address == null) {
             return false;
         }
         String below = outer.address.below(inner.address);
-        return below != null && !isExcluded(outer.mirror, below);
+        return below != null && !isExcluded(outer.copy.excludes(), below);
     }
 
     /** One mirror's copy is a part of another's source. */

@@ -35,7 +35,7 @@ class SetUpTest {
         for (String text : targets) {
             Target target = Target.parse(text.contains(":") ? text : path(text).toString());
             Path here = target.kind() == Target.Kind.LOCAL ? Path.of(target.text()) : null;
-            copies.add(new Copy(id + (copies.size() + 1), target, 0, ssh, delete, here));
+            copies.add(new Copy(id + (copies.size() + 1), target, 0, ssh, Excludes.of(excluded, ""), delete, here));
         }
         mirrors.add(new Mirrored(id, path(source), Excludes.of(excluded, ""), copies));
     }
