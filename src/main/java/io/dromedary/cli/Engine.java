@@ -6,7 +6,6 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.push.Gate;
 import io.dromedary.push.Receivers;
 import io.dromedary.push.RsyncCalls;
-import io.dromedary.pushed.AfterPush;
 import io.dromedary.routes.Settings;
 import io.dromedary.routes.ShippedRoutes;
 import io.dromedary.status.Status;
@@ -206,23 +205,12 @@ final class Engine implements AutoCloseable {
         if (line == null) {
             ended.await();
         } else {
-            Status status = status(mirrors);
+            Status status = bean("dromedary-status", Status.class);
             do {
                 line.show(StatusLine.of(StatusLine.remotes(status.all())));
             } while (!ended.await(500, TimeUnit.MILLISECONDS));
         }
         return 0;
-    }
-
-    /** Also there where no port is, which would serve it. */
-    private Status status(Mirrors mirrors) {
-        Status status = new Status();
-        status.setCamelContext(context());
-        status.setMirrors(mirrors);
-        status.setGate(bean("dromedary-gate", Gate.class));
-        status.setRsyncCalls(rsyncCalls());
-        status.setAfterPush(bean("dromedary-after-push", AfterPush.class));
-        return status;
     }
 
     private static String count(int number, String noun) {
