@@ -139,7 +139,48 @@ class MountsIT {
                 Trees.awaitEqual(source, copy, SOON);
                 assertThat(copy.resolve("overlay/sub/file")).hasContent("written above");
             }
-            assertThat(dromedary.output()).doesNotContain("full sync started", "halted");
+            assertThat(dromedary.output()).doesNotContain("halted");
+            // What a full sync deletes there it deletes apart from all else.
+            Files.createDirectories(copy.resolve("up/inner/sub/extra/below"));
+            Files.writeString(copy.resolve("up/inner/extra"), "extra");
+            Files.delete(copy.resolve("memory/a/c"));
+            Files.createDirectories(copy.resolve("memory/a/c/in/the/way"));
+            Files.writeString(copy.resolve("extra"), "extra");
+            api.post("/api/sync");
+            flush();
+            Trees.awaitEqual(source, copy, SOON);
+        }
+    }
+
+    /** Not even by an rsync that does not come to its end; and what it has read by then is not taken for deleted. */
+    @Test
+    void anUnmountIsNotKeptWaitingForLong() throws IOException {
+        mountDisk();
+        Path slow = directory.resolve("slow");
+        Path rsync = directory.resolve("rsync");
+        Files.writeString(rsync, "#!/bin/sh\n[ -e '" + slow + "' ] && sleep 12\nexec rsync \"$@\"\n");
+        rsync.toFile().setExecutable(true);
+        Files.writeString(directory.resolve("left-out"), "*.never\n*.no\n");
+        try (DromedaryProcess dromedary = configuration()
+                .set("rsync.command=" + rsync, "rsync.args=-a --exclude-from=" + directory.resolve("left-out"))
+                .run()) {
+            dromedary.awaitLine("live", START);
+            Files.createFile(slow);
+            Files.writeString(inner.resolve("large"), "changed");
+            Files.delete(inner.resolve("sub/file"));
+            await().atMost(SOON).untilAsserted(() -> assertThat(
+                            Command.run("umount", inner.toString()).errors())
+                    .as("held while rsync is told of it")
+                    .contains("busy"));
+            unmount(inner);
+            dromedary.awaitLine(MISSING, SOON);
+            Files.delete(slow);
+            Files.writeString(source.resolve("a.no"), "left out by a file of the user's");
+            Files.writeString(source.resolve("last"), "last");
+            await().atMost(SOON)
+                    .untilAsserted(() -> assertThat(copy.resolve("last")).exists());
+            assertThat(copy.resolve("up/inner/large")).exists();
+            assertThat(copy.resolve("a.no")).doesNotExist();
         }
     }
 

@@ -312,8 +312,8 @@ final class InnerMounts {
             throw new HaltedException(
                     "cannot write " + file + ", without which what is not mounted would be deleted: " + e);
         }
-        // Rules end with the line or, from there on, with a NUL.
-        return List.of("--from0", "--filter=merge " + file);
+        // Its rules end with a NUL each; those in files of the user's, which follow, with the line.
+        return List.of("--from0", "--filter=merge " + file, "--no-from0");
     }
 
     private void load() throws IOException {
