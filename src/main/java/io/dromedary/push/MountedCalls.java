@@ -10,6 +10,7 @@ import io.dromedary.push.RsyncCalls.Call;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
@@ -21,6 +22,8 @@ import java.util.function.Function;
  * looks at it, or the call is not made.
  */
 final class MountedCalls {
+    static final String CHANGED = "something was mounted or unmounted meanwhile";
+
     private final Mounts mounts;
     private final Remote remote;
     private final Parts parts;
@@ -49,15 +52,21 @@ final class MountedCalls {
                     return new Call(
                             call.directory(),
                             call.arguments(),
-                            () -> mounts.held(remote, places, MountedCalls.this::isUnchanged, call.list()));
+                            () -> mounts.held(
+                                    remote, places, MountedCalls.this::isUnchanged, !isProtected(call), call.list()));
                 }
             };
         };
     }
 
+    /** Whether it deletes nothing where something is mounted. */
+    private boolean isProtected(Call call) {
+        return !parts.protection().isEmpty() && Collections.indexOfSubList(call.arguments(), parts.protection()) >= 0;
+    }
+
     private boolean isUnchanged() {
         if (mounts.parts(remote) != parts) {
-            throw new RsyncException(23, "something was mounted or unmounted meanwhile");
+            throw PartialException.of(23, CHANGED, null);
         }
         return true;
     }
@@ -116,7 +125,7 @@ final class MountedCalls {
                 call.directory(),
                 call.arguments(),
                 () -> mounts.held(
-                        remote, places, () -> mounts.parts(remote).mounted().containsAll(places), call.list()));
+                        remote, places, () -> mounts.parts(remote).mounted().containsAll(places), true, call.list()));
     }
 
     /** The next directories, each with a slash at its end, of those that wait, with all that are below them. */

@@ -7,7 +7,6 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.posix.LibC;
 import io.dromedary.posix.MountTable;
-import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -17,8 +16,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
@@ -28,14 +25,11 @@ import java.util.function.Supplier;
  * a person says that it is right.
  *
  * <p>Between a look and rsync's own a file system could be unmounted. So it is held while rsync is told of paths in it, but no
- * longer than {@value #LONGEST_HELD} s, for whoever unmounts it must not wait: all calls but those of full syncs look at
+ * longer than some seconds, for whoever unmounts it must not wait: all calls but those of full syncs look at
  * the source in their first moments. Those delete nothing where something is mounted; that comes after them, in calls of its
  * own.
  */
 public final class Mounts implements AutoCloseable {
-    /** In seconds. */
-    private static final int LONGEST_HELD = 10;
-
     private final Map<String, InnerMounts> known = new TreeMap<>();
     private Mirrors mirrors = new Mirrors();
     /** Null: nothing is known of any. */
@@ -114,51 +108,32 @@ public final class Mounts implements AutoCloseable {
      *
      * @param places what is mounted and the call is about
      * @param right asked once they are held: whether the call may still be made
+     * @param looksAtOnce whether rsync looks at the source in its first moments, and must not do so once these are not
+     *     mounted any more
      * @return null: it may not, or there is nothing to do
      */
-    InputStream held(Remote remote, Collection<String> places, BooleanSupplier right, Supplier<InputStream> list) {
-        Hold hold = new Hold(remote.mirror(), places);
-        InputStream held = null;
+    InputStream held(
+            Remote remote,
+            Collection<String> places,
+            BooleanSupplier right,
+            boolean looksAtOnce,
+            Supplier<InputStream> list) {
+        if (places.isEmpty()) {
+            return right.getAsBoolean() ? list.get() : null;
+        }
+        String root = ByteString.of(remote.mirror().source().toString());
+        List<Integer> descriptors =
+                places.stream().map(place -> LibC.hold(root + "/" + place)).toList();
+        InputStream told = null;
         try {
-            InputStream told = right.getAsBoolean() ? list.get() : null;
-            held = told == null || places.isEmpty() ? told : hold.until(told);
-            return held;
+            told = right.getAsBoolean() ? list.get() : null;
         } finally {
-            if (held == null) {
-                hold.end();
+            if (told == null) {
+                HeldList.release(descriptors);
             }
         }
-    }
-
-    /** Descriptors on file systems, which thereby stay mounted. */
-    private static final class Hold {
-        private final CompletableFuture<Void> ended = new CompletableFuture<>();
-
-        Hold(Mirror mirror, Collection<String> places) {
-            if (places.isEmpty()) {
-                return;
-            }
-            String root = ByteString.of(mirror.source().toString());
-            List<Integer> descriptors =
-                    places.stream().map(place -> LibC.hold(root + "/" + place)).toList();
-            ended.thenRun(() ->
-                    descriptors.stream().filter(descriptor -> descriptor >= 0).forEach(LibC::closeDescriptor));
-            ended.completeOnTimeout(null, LONGEST_HELD, TimeUnit.SECONDS);
-        }
-
-        InputStream until(InputStream list) {
-            return new FilterInputStream(list) {
-                @Override
-                public void close() throws IOException {
-                    end();
-                    super.close();
-                }
-            };
-        }
-
-        void end() {
-            ended.complete(null);
-        }
+        BooleanSupplier mounted = () -> parts(remote).mounted().containsAll(places);
+        return told == null ? null : new HeldList(told, descriptors, looksAtOnce ? mounted : null);
     }
 
     @Override

@@ -185,6 +185,11 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             if (large != null) {
                 large.by(process);
             }
+            HeldList held = command.getInput() instanceof HeldList list ? list : null;
+            if (held != null) {
+                List<Process> one = List.of(process);
+                held.whenLost(() -> end(one));
+            }
             Input input = new Input(process.getOutputStream(), command.getInput());
             Output errors = new Output(process.getErrorStream(), KEPT_ERRORS, "rsync-stderr", null);
             Output output = new Output(process.getInputStream(), kept, "rsync-stdout", told);
@@ -198,6 +203,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                 throw new RsyncException(30, "rsync has not told all");
             }
             errors.join();
+            if (held != null && held.isLost()) {
+                throw PartialException.of(23, MountedCalls.CHANGED, null);
+            }
             if (closed && Meaning.of(exitCode) != Meaning.DONE) {
                 throw new RsyncException(exitCode, "stopped");
             }
