@@ -222,6 +222,27 @@ class LinksIT {
     }
 
     @Test
+    void aLargeFileBehindALinkGoesByItsLane() throws IOException {
+        String large = "x".repeat(200_000);
+        write(outside.resolve("dir/large"), large);
+        write(outside.resolve("large"), large);
+        link("dir", "../outside/dir");
+        link("large", "../outside/large");
+        try (DromedaryProcess dromedary =
+                mirror(target.toString(), "--rsync-args", "-aL", "--set", "large-file=100k")) {
+            write(outside.resolve("dir/large"), large + "changed");
+            write(outside.resolve("large"), large + "changed");
+            write(outside.resolve("dir/new/large"), large);
+            write(source.resolve("plain"), "1");
+            awaitAsByRsync("-L");
+            write(outside.resolve("large"), "small");
+            Files.delete(source.resolve("dir"));
+            awaitAsByRsync("-L");
+            assertThat(dromedary.output()).doesNotContain("WARN", "ERROR");
+        }
+    }
+
+    @Test
     void aLinkToADirectoryAboveEnds() throws IOException {
         write(source.resolve("a/file"), "1");
         write(source.resolve("b/file"), "1");

@@ -3,7 +3,6 @@ package io.dromedary.push;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Remote;
-import io.dromedary.posix.Entries;
 import io.dromedary.posix.PosixException;
 import io.dromedary.posix.Stat;
 import java.io.IOException;
@@ -231,11 +230,11 @@ public final class LargeFiles {
             if (!changes.covers(one.name, false) || one.isEnded()) {
                 continue;
             }
-            Stat now = stat(one.root + "/" + one.name);
+            Stat now = stat(remote, one.root, one.name);
             if (isLarge(now) && now.isSameFile(one.what)) {
                 continue;
             }
-            String to = renamed(one, changes, large);
+            String to = renamed(remote, one, changes, large);
             ChangeSet after = new ChangeSet();
             after.add(one.path, false);
             after.add(one.name, false);
@@ -255,7 +254,7 @@ public final class LargeFiles {
     }
 
     /** The new name of what is on its way; null: there is none. */
-    private static String renamed(Sending one, ChangeSet changes, Map<String, Stat> large) {
+    private static String renamed(Remote remote, Sending one, ChangeSet changes, Map<String, Stat> large) {
         for (Map.Entry<String, Stat> file : large.entrySet()) {
             if (file.getValue().isSameFile(one.what)) {
                 return file.getKey();
@@ -263,7 +262,7 @@ public final class LargeFiles {
         }
         for (Map.Entry<String, String> move : changes.moves().entrySet()) {
             // Gone from there too: what became of it is the next change.
-            if (move.getValue().equals(one.name) && stat(one.root + "/" + move.getKey()) == null) {
+            if (move.getValue().equals(one.name) && stat(remote, one.root, move.getKey()) == null) {
                 return move.getKey();
             }
         }
@@ -293,9 +292,10 @@ public final class LargeFiles {
         return path.replaceAll(PLAIN, "?");
     }
 
-    private static Stat stat(String absolute) {
+    /** What rsync takes the path for: behind a link that it follows, the file. */
+    private static Stat stat(Remote remote, String root, String path) {
         try {
-            return Entries.lstat(absolute);
+            return remote.following().look(root, path).stat();
         } catch (PosixException e) {
             return null;
         }

@@ -405,7 +405,7 @@ public final class RsyncCalls {
         for (String path : begun) {
             if (batch.changes().covers(path, false)
                     && !largeFiles.isSending(remote.id(), path)
-                    && !largeFiles.isLarge(stat(sorted.root + "/" + path))) {
+                    && !largeFiles.isLarge(stat(remote, sorted.root, path))) {
                 left.add(leftOver(path, begun));
                 if (largeFiles.looked(remote.id(), path)) {
                     ChangeSet once = new ChangeSet();
@@ -428,9 +428,9 @@ public final class RsyncCalls {
         return alone ? kept : kept + "/" + path.substring(path.lastIndexOf('/') + 1);
     }
 
-    private static Stat stat(String absolute) {
+    private static Stat stat(Remote remote, String root, String path) {
         try {
-            return Entries.lstat(absolute);
+            return remote.following().look(root, path).stat();
         } catch (PosixException e) {
             return null;
         }
@@ -815,7 +815,7 @@ public final class RsyncCalls {
             complete &= !paths.removeIf(path -> {
                 String before = rename.before() + "/" + path;
                 return largeFiles.owes(remote.id(), before)
-                        && largeFiles.isLarge(stat(sorted.root + "/" + rename.to() + "/" + path));
+                        && largeFiles.isLarge(stat(remote, sorted.root, rename.to() + "/" + path));
             });
             calls.add(renamed(remote, rename, paths));
         }
@@ -939,7 +939,7 @@ public final class RsyncCalls {
                         && !sorted.refused.containsKey(path)) {
                     // Of what differs in attributes alone the content was looked at already, where it had to be.
                     boolean same = difference.itemized().startsWith(".");
-                    if (largeFiles.isLarge(stat(sorted.root + "/" + path))) {
+                    if (largeFiles.isLarge(stat(remote, sorted.root, path))) {
                         defer(remote, batch, List.of(path), !same);
                     } else {
                         (same ? sorted.heavy : sorted.present).add(path);
