@@ -54,6 +54,9 @@ final class CheckCommand implements Callable<Integer> {
             RsyncCalls calls = engine.rsyncCalls();
             PrintWriter out = spec.commandLine().getOut();
             boolean reached = true;
+            if (!engine.receivers().lacking().isEmpty()) {
+                out.println(engine.receivers().lacking());
+            }
             for (Remote remote : mirrors.remotes()) {
                 out.println(remote.id() + ": " + remote.mirror().source() + " to " + remote.target());
                 reached &= ask(remote, engine.receivers(), out);

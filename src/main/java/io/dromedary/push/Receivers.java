@@ -21,6 +21,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.camel.Body;
 import org.apache.camel.ExchangeException;
@@ -40,6 +42,8 @@ public final class Receivers {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
     private static final String REFUSES = "refuses --";
 
+    private static final Pattern OLD_SENDER = Pattern.compile("^rsync +version v?(3\\.(?:0\\.\\d+|1\\.[0-2]))\\b");
+
     /** Excludes itself from what is asked: nothing has such a name. */
     private static final String NOTHING = "\001.dromedary asks";
 
@@ -47,6 +51,7 @@ public final class Receivers {
     private Mirrors mirrors;
     private RsyncProcess rsyncProcess;
     private String command;
+    private String lacking;
     private final Set<String> known = ConcurrentHashMap.newKeySet();
     private final Set<String> returned = ConcurrentHashMap.newKeySet();
 
@@ -66,13 +71,49 @@ public final class Receivers {
         this.command = command;
     }
 
+    /**
+     * What this machine's rsync lacks, in one line; empty: nothing. Before 3.1.3 it would take -1 for a number of seconds, by which
+     * every file differs at a target on this machine.
+     */
+    public synchronized String lacking() {
+        if (lacking == null) {
+            String version = "";
+            try {
+                Process rsync = new ProcessBuilder(command, "--version")
+                        .redirectErrorStream(true)
+                        .start();
+                version = new String(rsync.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
+            } catch (IOException e) {
+                LOG.debug("{} --version", command, e);
+            }
+            Matcher old = OLD_SENDER.matcher(version);
+            lacking =
+                    old.find() ? "this machine's rsync is " + old.group(1) + ": times are compared by the second" : "";
+            if (!lacking.isEmpty()) {
+                LOG.info("{}", lacking);
+            }
+        }
+        return lacking;
+    }
+
+    /** From now on these are not taken, nor what this machine's rsync lacks. */
+    private void set(Receiver receiver, Set<Ability> refused) {
+        Set<Ability> all = EnumSet.noneOf(Ability.class);
+        all.addAll(refused);
+        if (!lacking().isEmpty()) {
+            all.add(Ability.NANOSECONDS);
+        }
+        receiver.forget();
+        receiver.refuse(all);
+    }
+
     /** Before the calls of a push are made: what is known of the remote is read, or asked for anew. */
     public void recall(@Header("remote") String remoteId, @Body Batch batch) {
         Remote remote = mirrors.remote(remoteId);
         Receiver receiver = remote.receiver();
         synchronized (receiver) {
             if (known.add(remoteId)) {
-                receiver.refuse(read(remoteId));
+                set(receiver, read(remoteId));
             }
             if (!receiver.refused().isEmpty() && (returned.remove(remoteId) || batch.isEverything())) {
                 ask(remote, receiver.refused());
@@ -155,8 +196,7 @@ public final class Receivers {
             if (remote.target().kind() == Target.Kind.SSH) {
                 refused.addAll(refused(remote, Set.of(Ability.PROTECTED)));
             }
-            remote.receiver().forget();
-            remote.receiver().refuse(refused);
+            set(remote.receiver(), refused);
         }
     }
 
@@ -167,9 +207,8 @@ public final class Receivers {
             return;
         }
         Set<Ability> still = passes(remote, before) ? Set.of() : refused(remote, before);
-        if (!still.equals(before)) {
-            receiver.forget();
-            receiver.refuse(still);
+        set(receiver, still);
+        if (!receiver.refused().equals(before)) {
             LOG.info("{}: {}", remote.id(), still.isEmpty() ? "its rsync takes all options now" : receiver.text());
             write(remote);
         }
