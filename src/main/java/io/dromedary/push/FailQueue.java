@@ -438,7 +438,9 @@ public final class FailQueue implements AutoCloseable {
                 continue;
             }
             outage.getValue().trying = true;
-            due.add(new Redelivery(remote, read(remote, smallFiles(remote), outage.getValue())));
+            Batch batch = read(remote, smallFiles(remote), outage.getValue());
+            refused(remote).addDue(batch, true);
+            due.add(new Redelivery(remote, batch));
         }
         refused.forEach((remote, paths) -> {
             if (mirrors.knows(remote) && !outages.containsKey(remote) && paths.isDue()) {
@@ -634,7 +636,6 @@ public final class FailQueue implements AutoCloseable {
             batch.absorb(outage.unsaved);
             outage.unsaved = null;
         }
-        refused(remote).addDue(batch, true);
         return batch;
     }
 

@@ -537,4 +537,33 @@ class FailQueueTest {
                 .hasMessageContaining("state directory " + state + " is in use by process "
                         + ProcessHandle.current().pid());
     }
+
+    @Test
+    void aLargeFileThatFailsWaitsForItself() throws IOException {
+        FailQueue queue = queue("1h", "1h");
+        Batch large = new Batch();
+        large.lane(Lane.large("a/image"));
+        add(queue, "web1", large, changes("a/image"));
+        queue.keep("web1", large, new RsyncException(30, "timeout in data send/receive"));
+        failed(queue, "web1", changes("b"));
+        assertThat(queue.failed("web1")).hasSize(2);
+
+        Batch through = new Batch();
+        add(queue, "web1", through, changes("c"));
+        queue.through("web1", through);
+        Batch again = theOneDue(queue, "web1");
+        assertThat(content(again.changes())).containsOnlyKeys("b");
+        queue.through("web1", again);
+        assertThat(queue.due())
+                .as("a small change that is through makes no large one due")
+                .isEmpty();
+
+        queue.retry("web1");
+        Batch largeAgain = theOneDue(queue, "web1");
+        assertThat(largeAgain.lane()).isEqualTo(Lane.large("a/image"));
+        assertThat(content(largeAgain.changes())).containsOnlyKeys("a/image");
+        queue.through("web1", largeAgain);
+        assertThat(queue.failed("web1")).isEmpty();
+        assertThat(queue.due()).isEmpty();
+    }
 }
