@@ -12,6 +12,7 @@ import io.dromedary.testbed.SshDaemon;
 import io.dromedary.testbed.Trees;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,6 +56,16 @@ final class Soak implements AutoCloseable {
     private final Path disk;
     private final Map<String, Path> copies = new LinkedHashMap<>();
     private final List<RsyncDaemon> daemons = new ArrayList<>();
+    private final List<RsyncDaemon> years = new ArrayList<>();
+    /** The copy in which links are followed; null: there is none. */
+    private Path linked;
+
+    private final Path volume;
+    private final Path volumeDisk;
+    /** Open all the time. */
+    private final OutputStream log;
+
+    private boolean mounts;
     private final SshDaemon ssh = new SshDaemon();
     private final Configuration configuration;
     private final Churn churn;
@@ -84,6 +95,7 @@ final class Soak implements AutoCloseable {
                 != 0) {
             System.out.println("no disk gets full: this may not mount");
         }
+        addOthersYears();
         for (String id : List.of("web", "full")) {
             Path copy = Files.createDirectory((id.equals("full") ? disk : directory).resolve(id));
             RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
@@ -94,7 +106,48 @@ final class Soak implements AutoCloseable {
         copies.put("shell", Files.createDirectory(directory.resolve("shell")));
         configuration.remote(
                 "shell", ssh.target(copies.get("shell")), "ssh: \"" + String.join(" ", ssh.sshArguments()) + "\"");
+        if (length.toMinutes() > 0) {
+            // Compared by rsync itself: what is behind a link is no link there.
+            linked = Files.createDirectory(directory.resolve("linked"));
+            configuration.remote("linked", linked.toString(), "args: -aL");
+        }
+        configuration.set("open-files=*.open", "open-files.interval=1s");
+        // It leaves alone what comes later.
         churn = new Churn(source, random.nextLong());
+        volume = Files.createDirectory(source.resolve("volume"));
+        volumeDisk = Files.createDirectory(directory.resolve("volume-disk"));
+        Files.writeString(volumeDisk.resolve("file"), "on another file system");
+        mountVolume();
+        log = Files.newOutputStream(source.resolve("log.open"));
+    }
+
+    /** Those named by SOAK_RSYNCS, programs with a colon between; else of this year, refusing what old ones do not know. */
+    private void addOthersYears() throws IOException {
+        String programs = System.getenv("SOAK_RSYNCS");
+        List<RsyncDaemon> others = new ArrayList<>();
+        if (programs == null) {
+            others.add(new RsyncDaemon().global("refuse options = modify-window delete-missing-args"));
+            others.add(new RsyncDaemon().global("refuse options = modify-window"));
+        } else {
+            for (String program : programs.split(":")) {
+                others.add(new RsyncDaemon(program));
+            }
+        }
+        // Programs built elsewhere may not find in a chroot what they need.
+        String[] options = programs == null ? new String[0] : new String[] {"use chroot = no", "munge symlinks = no"};
+        for (RsyncDaemon daemon : others) {
+            String id = "year" + copies.size();
+            Path copy = Files.createDirectory(directory.resolve(id));
+            years.add(daemon.module("m", copy, options).start());
+            copies.put(id, copy);
+            configuration.remote(id, daemon.url("m"));
+        }
+    }
+
+    private void mountVolume() {
+        mounts = Command.run("mount", "--bind", volumeDisk.toString(), volume.toString())
+                        .exitCode()
+                == 0;
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -131,7 +184,10 @@ final class Soak implements AutoCloseable {
                     this::rsyncIsStopped,
                     this::programIsStopped,
                     this::sourceIsAway,
-                    this::writerTakesLong);
+                    this::writerTakesLong,
+                    this::largeAmongSmall,
+                    this::logIsWritten,
+                    this::volumeIsUnmounted);
             List<Fault> all = new ArrayList<>(atRemotes);
             all.addAll(List.of(this::programIsKilled, this::programIsEnded, this::programIsStartedTwice));
             if (length.toMinutes() > 0) {
@@ -150,6 +206,9 @@ final class Soak implements AutoCloseable {
                 await(copy.getKey())
                         .atMost(END)
                         .until(() -> configuration.owed(copy.getKey()).isEmpty());
+            }
+            if (linked != null) {
+                await("linked").atMost(END).until(this::followedDifferences, String::isEmpty);
             }
             Usage after = usage();
             System.out.println("faults: " + happened + "; before: " + before + "; after: " + after);
@@ -208,7 +267,9 @@ final class Soak implements AutoCloseable {
     }
 
     private RsyncDaemon anyDaemon() {
-        return daemons.get(random.nextInt(daemons.size()));
+        List<RsyncDaemon> all = new ArrayList<>(daemons);
+        all.addAll(years);
+        return all.get(random.nextInt(all.size()));
     }
 
     private void daemonStops() {
@@ -351,6 +412,67 @@ final class Soak implements AutoCloseable {
         }
     }
 
+    private void largeAmongSmall() throws IOException {
+        count("large file");
+        Path large = source.resolve("large");
+        byte[] bytes = new byte[(32 << 20) + random.nextInt(1 << 20)];
+        random.nextBytes(bytes);
+        Files.write(large, bytes);
+        pause(1000);
+        if (random.nextBoolean()) {
+            Files.delete(large);
+        }
+    }
+
+    private void logIsWritten() throws IOException {
+        count("log written");
+        for (int i = 0; i < 5; i++) {
+            log.write(("line " + System.nanoTime() + "\n").getBytes(StandardCharsets.US_ASCII));
+            pause(300);
+        }
+    }
+
+    /** What is on it stays at the remotes; it comes back with more. */
+    private void volumeIsUnmounted() throws IOException {
+        if (!mounts) {
+            return;
+        }
+        count("volume unmounted");
+        quiet.lock();
+        try {
+            unmountVolume();
+            pause(2000);
+            Files.writeString(volumeDisk.resolve("f" + random.nextInt(5)), "written " + System.nanoTime());
+            mountVolume();
+        } finally {
+            quiet.unlock();
+        }
+        Files.writeString(volume.resolve("g" + random.nextInt(5)), "written " + System.nanoTime());
+    }
+
+    /** A push may work in it for a moment, and one that hangs for longer: then it goes as soon as that ends. */
+    private void unmountVolume() {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        Command unmount = Command.run("umount", volume.toString());
+        while (unmount.exitCode() != 0 && System.nanoTime() - end < 0) {
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(100));
+            unmount = Command.run("umount", volume.toString());
+        }
+        if (unmount.exitCode() != 0) {
+            count("volume busy");
+            String users = "ls -l /proc/[0-9]*/cwd /proc/[0-9]*/fd/* 2>/dev/null | grep -F '" + volume + "'";
+            System.out.println(
+                    unmount.errors() + new String(Command.run("sh", "-c", users).output(), StandardCharsets.UTF_8));
+            Command.run("umount", "-l", volume.toString());
+        }
+    }
+
+    /** A link that leads nowhere is none of them. */
+    private String followedDifferences() {
+        Command command = Command.run("rsync", "-aLni", "--delete", "--modify-window=-1", source + "/", linked + "/");
+        return new String(command.output(), StandardCharsets.UTF_8);
+    }
+
     private void programIsStartedTwice() {
         count("program started twice");
         try (DromedaryProcess second = configuration.run()) {
@@ -418,7 +540,14 @@ final class Soak implements AutoCloseable {
             dromedary.close();
         }
         daemons.forEach(RsyncDaemon::close);
+        years.forEach(RsyncDaemon::close);
         ssh.close();
+        try {
+            log.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        Command.run("umount", "-l", volume.toString());
         Command.run("umount", "-l", disk.toString());
     }
 }

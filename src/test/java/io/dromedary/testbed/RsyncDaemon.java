@@ -21,8 +21,16 @@ public final class RsyncDaemon extends Daemon {
     private final Map<String, List<String>> modules = new LinkedHashMap<>();
     private final Map<String, String> passwords = new LinkedHashMap<>();
 
+    private final String program;
+
     public RsyncDaemon() {
+        this("rsync");
+    }
+
+    /** @param program the rsync to run, of another year perhaps */
+    public RsyncDaemon(String program) {
         super("rsyncd");
+        this.program = program;
     }
 
     /**
@@ -104,7 +112,7 @@ public final class RsyncDaemon extends Daemon {
             lines.addAll(section);
         });
         Path config = Files.write(directory().resolve("rsyncd.conf"), lines);
-        return List.of("rsync", "--daemon", "--no-detach", "--config=" + config);
+        return List.of(program, "--daemon", "--no-detach", "--config=" + config);
     }
 
     @Override
