@@ -57,6 +57,7 @@ final class Soak implements AutoCloseable {
     private final Map<String, Path> copies = new LinkedHashMap<>();
     private final List<RsyncDaemon> daemons = new ArrayList<>();
     private final List<RsyncDaemon> years = new ArrayList<>();
+    private final Map<String, Path> olderCopies = new LinkedHashMap<>();
     /** The copy in which links are followed; null: there is none. */
     private Path linked;
 
@@ -95,7 +96,10 @@ final class Soak implements AutoCloseable {
                 != 0) {
             System.out.println("no disk gets full: this may not mount");
         }
-        addOthersYears();
+        boolean isLong = length.toMinutes() > 0;
+        if (isLong) {
+            addOthersYears();
+        }
         for (String id : List.of("web", "full")) {
             Path copy = Files.createDirectory((id.equals("full") ? disk : directory).resolve(id));
             RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
@@ -106,7 +110,7 @@ final class Soak implements AutoCloseable {
         copies.put("shell", Files.createDirectory(directory.resolve("shell")));
         configuration.remote(
                 "shell", ssh.target(copies.get("shell")), "ssh: \"" + String.join(" ", ssh.sshArguments()) + "\"");
-        if (length.toMinutes() > 0) {
+        if (isLong) {
             // Compared by rsync itself: what is behind a link is no link there.
             linked = Files.createDirectory(directory.resolve("linked"));
             configuration.remote("linked", linked.toString(), "args: -aL");
@@ -117,7 +121,9 @@ final class Soak implements AutoCloseable {
         volume = Files.createDirectory(source.resolve("volume"));
         volumeDisk = Files.createDirectory(directory.resolve("volume-disk"));
         Files.writeString(volumeDisk.resolve("file"), "on another file system");
-        mountVolume();
+        if (isLong) {
+            mountVolume();
+        }
         log = Files.newOutputStream(source.resolve("log.open"));
     }
 
@@ -136,10 +142,11 @@ final class Soak implements AutoCloseable {
         // Programs built elsewhere may not find in a chroot what they need.
         String[] options = programs == null ? new String[0] : new String[] {"use chroot = no", "munge symlinks = no"};
         for (RsyncDaemon daemon : others) {
-            String id = "year" + copies.size();
+            String id = "year" + years.size();
             Path copy = Files.createDirectory(directory.resolve(id));
             years.add(daemon.module("m", copy, options).start());
-            copies.put(id, copy);
+            // Old ones keep no fractions of a second, and without chroot links are made harmless.
+            (programs == null ? copies : olderCopies).put(id, copy);
             configuration.remote(id, daemon.url("m"));
         }
     }
@@ -207,8 +214,13 @@ final class Soak implements AutoCloseable {
                         .atMost(END)
                         .until(() -> configuration.owed(copy.getKey()).isEmpty());
             }
+            for (Map.Entry<String, Path> copy : olderCopies.entrySet()) {
+                await(copy.getKey())
+                        .atMost(END)
+                        .until(() -> differences(copy.getValue(), "-rptgoDni"), String::isEmpty);
+            }
             if (linked != null) {
-                await("linked").atMost(END).until(this::followedDifferences, String::isEmpty);
+                await("linked").atMost(END).until(() -> differences(linked, "-aLni"), String::isEmpty);
             }
             Usage after = usage();
             System.out.println("faults: " + happened + "; before: " + before + "; after: " + after);
@@ -467,9 +479,9 @@ final class Soak implements AutoCloseable {
         }
     }
 
-    /** A link that leads nowhere is none of them. */
-    private String followedDifferences() {
-        Command command = Command.run("rsync", "-aLni", "--delete", "--modify-window=-1", source + "/", linked + "/");
+    /** By whole seconds, as rsync tells them; a link that leads nowhere is none of them. */
+    private String differences(Path copy, String options) {
+        Command command = Command.run("rsync", options, "--delete", source + "/", copy + "/");
         return new String(command.output(), StandardCharsets.UTF_8);
     }
 
