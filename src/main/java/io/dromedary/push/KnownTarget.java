@@ -139,7 +139,7 @@ final class KnownTarget {
     synchronized Set<String> questions() {
         Set<String> questions = new LinkedHashSet<>(Sample.of(remote.mirror()).names());
         Sample.present(remote.mirror(), names).stream()
-                .filter(name -> !remote.mirror().excludes().covers(name, false))
+                .filter(name -> !remote.excludes().covers(name, false))
                 .forEach(questions::add);
         return questions;
     }
