@@ -212,7 +212,7 @@ class KillIT {
                                             child.info().command().orElse("").endsWith("/rsync"))
                                     .filter(child -> child.info()
                                             .arguments()
-                                            .map(words -> List.of(words).contains("--from0"))
+                                            .map(words -> List.of(words).contains("--stats"))
                                             .orElse(false))
                                     .findFirst()
                                     .orElse(null),

@@ -166,6 +166,11 @@ public final class Batch {
         return elsewhere;
     }
 
+    /** Whether all of it goes by other lanes, so that nothing was pushed. */
+    boolean isHandedOver() {
+        return !elsewhere.isEmpty() && refused.isEmpty() && through().isEmpty();
+    }
+
     /** Marks it as coming from the fail queue: it may try a remote that is down. */
     void redelivered() {
         redelivery = true;

@@ -338,6 +338,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         Batch batch = exchange.getProperty("batch", Batch.class);
         Batch again = null;
         Push push;
+        boolean handedOver;
         synchronized (this) {
             State state = lane.state;
             if (lane == state.live && lane.overlapped) {
@@ -358,6 +359,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             }
             failQueue.through(remote, batch);
             boolean partial = !batch.refused().isEmpty();
+            handedOver = batch.isHandedOver();
             batch.unneeded().forEach(path -> largeFiles.partials().end(remote, path));
             if (lane.lane.isLarge() && (batch.isSettled() || !lane.waiting)) {
                 largeFiles.settle(remote, lane.lane.path());
@@ -374,19 +376,25 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             if (lane.lane.isLarge()) {
                 state.largeErrors.clear();
             }
-            state.lastPush = Instant.now();
-            state.pushes++;
+            if (!handedOver) {
+                state.lastPush = Instant.now();
+                state.pushes++;
+            }
             state.bytesSent += batch.bytesSent();
             if (partial) {
                 state.lastError = batch.refused().values().iterator().next().words();
             }
             push = push(remote, lane, batch, partial ? "partial" : "ok");
-            report(push, lane);
+            if (!handedOver) {
+                report(push, lane);
+            }
             // In the same step as the question what has to come again: a live push ends before this full sync or after.
             release(lane);
         }
         next(lane);
-        listeners.forEach(listener -> listener.accept(push));
+        if (!handedOver) {
+            listeners.forEach(listener -> listener.accept(push));
+        }
         return again;
     }
 

@@ -188,7 +188,8 @@ class KarafIT {
             awaitText(copy.resolve("live"), "2");
             assertThat(karaf.shell("dromedary:flush")).contains("flushed in");
             assertThat(karaf.shell("dromedary:status")).containsPattern("www-copy +live +0 +0");
-            assertThat(Files.size(jar())).isLessThan(500_000);
+            // Its own classes alone; with Camel it would be 15 MB.
+            assertThat(Files.size(jar())).isLessThan(1_000_000);
         }
     }
 
