@@ -50,6 +50,7 @@ public final class Partial {
         }
         Remote remote = mirrors.remote(exchange.getMessage().getHeader("remote", String.class));
         List<Refusal> passing = new ArrayList<>();
+        List<Refusal> holding = new ArrayList<>();
         Map<String, Refusal> refused = new TreeMap<>();
         RsyncException incomplete = null;
         for (RsyncException call : failed) {
@@ -61,13 +62,14 @@ public final class Partial {
                 return;
             }
             for (Refusal refusal : refusals) {
-                if (refusal.lasting() || isIncomplete(call, refusal)) {
+                boolean holds = isIncomplete(call, refusal);
+                if (refusal.lasting() || call.isCut() || holds && batch.tries() >= MOST_RETRIES) {
                     refused.put(refusal.path(), refusal);
+                    incomplete = holds ? call : incomplete;
+                } else if (holds) {
+                    holding.add(refusal);
                 } else {
                     passing.add(refusal);
-                }
-                if (isIncomplete(call, refusal)) {
-                    incomplete = call;
                 }
             }
         }
@@ -77,6 +79,9 @@ public final class Partial {
                 batch.refused().clear();
             }
             again(batch, batch.toPush(), incomplete, MOST_WITHOUT);
+        } else if (!holding.isEmpty()) {
+            // Changed while it was read, and the call has deleted nothing for its sake.
+            again(batch, batch.toPush(), failed.get(0), MOST_RETRIES);
         } else if (!passing.isEmpty() && batch.tries() < MOST_RETRIES) {
             ChangeSet some = new ChangeSet();
             passing.forEach(refusal -> some.add(refusal.path(), refusal.deep() || isDeep(batch, refusal)));

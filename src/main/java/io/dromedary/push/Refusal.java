@@ -59,10 +59,10 @@ record Refusal(String path, boolean deep, String words, boolean lasting, boolean
     private static final Pattern ERRNO = Pattern.compile("\\((\\d+)\\)$");
 
     /**
-     * errno(3): EPERM, EIO, EACCES, EXDEV, EINVAL, EFBIG, ENOSPC, EROFS, EMLINK, ENAMETOOLONG, ELOOP, EOVERFLOW, EILSEQ,
-     * EOPNOTSUPP, EDQUOT. Others, such as ENOENT and EISDIR, tell of a file that changed while it was sent.
+     * errno(3): EPERM, EIO, EACCES, EXDEV, EINVAL, EFBIG, ENOSPC, EROFS, EMLINK, ENAMETOOLONG, EOVERFLOW, EILSEQ,
+     * EOPNOTSUPP, EDQUOT. Others, such as ENOENT, EISDIR and ELOOP, tell of a file that changed while it was sent.
      */
-    private static final Set<Integer> LASTING = Set.of(1, 5, 13, 18, 22, 27, 28, 30, 31, 36, 40, 75, 84, 95, 122);
+    private static final Set<Integer> LASTING = Set.of(1, 5, 13, 18, 22, 27, 28, 30, 31, 36, 75, 84, 95, 122);
 
     private static final Pattern LASTING_WORDS =
             Pattern.compile("daemon refused|daemon-excluded|no referent|cannot convert|overly long|too long");
