@@ -25,7 +25,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.camel.Body;
+import org.apache.camel.Exchange;
 import org.apache.camel.ExchangeException;
+import org.apache.camel.ExchangeProperty;
 import org.apache.camel.Header;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -108,14 +110,21 @@ public final class Receivers {
     }
 
     /** Before the calls of a push are made: what is known of the remote is read, or asked for anew. */
-    public void recall(@Header("remote") String remoteId, @Body Batch batch) {
+    public void recall(
+            @Header("remote") String remoteId,
+            @Body Batch batch,
+            @ExchangeProperty(Exchange.EXCEPTION_CAUGHT) Exception lastTry) {
         Remote remote = mirrors.remote(remoteId);
         Receiver receiver = remote.receiver();
         synchronized (receiver) {
             if (known.add(remoteId)) {
                 set(receiver, read(remoteId));
             }
-            if (!receiver.refused().isEmpty() && (returned.remove(remoteId) || batch.isEverything())) {
+            // What the last try of this push has just found out holds for this one: a dry run of nothing does not tell
+            // all.
+            if (lastTry == null
+                    && !receiver.refused().isEmpty()
+                    && (returned.remove(remoteId) || batch.isEverything())) {
                 ask(remote, receiver.refused());
             }
         }

@@ -272,11 +272,11 @@ class ReceiversIT {
             // The next run, and the same daemon: it is asked again at a full sync.
             receivers = receivers(daemon.url("m"));
             Batch live = new Batch();
-            receivers.recall("copy", live);
+            receivers.recall("copy", live, null);
             assertThat(remote.receiver().refused()).isEqualTo(Set.of(Ability.STATISTICS));
             Batch full = new Batch();
             full.merge(ChangeSet.ofEverything());
-            receivers.recall("copy", full);
+            receivers.recall("copy", full, null);
             assertThat(remote.receiver().refused()).containsExactly(Ability.STATISTICS);
         }
         assertThat(receivers.learn("copy", lost)).as("it is down").isFalse();
@@ -285,7 +285,7 @@ class ReceiversIT {
             receivers = receivers(daemon.url("m"));
             Batch full = new Batch();
             full.merge(ChangeSet.ofEverything());
-            receivers.recall("copy", full);
+            receivers.recall("copy", full, null);
             assertThat(remote.receiver().refused()).isEmpty();
             assertThat(directory.resolve("state/remotes/copy/receiver")).doesNotExist();
         }
