@@ -273,18 +273,8 @@ public final class ChangeSet {
 
     /** Whether a change of that path is among these, as itself or within one of a directory above it, deep. */
     public boolean covers(String path, boolean deep) {
-        Node node = root;
-        int from = 0;
-        while (from < path.length() && !node.deep) {
-            int slash = path.indexOf('/', from);
-            int to = slash < 0 ? path.length() : slash;
-            node = node.children == null ? null : node.children.get(path.substring(from, to));
-            if (node == null) {
-                return false;
-            }
-            from = to + 1;
-        }
-        return node.deep || node.dirty && !deep;
+        Node node = deciding(path);
+        return node != null && (node.deep || node.dirty && !deep);
     }
 
     /** Whether a change of that path, of one above it, deep, or of one below it is among these. */
@@ -294,6 +284,12 @@ public final class ChangeSet {
 
     /** Whether a change of a path below that one is among these. */
     public boolean hasBelow(String path) {
+        Node node = deciding(path);
+        return node != null && (node.deep || node.dirtyBelow > 0);
+    }
+
+    /** The change of that path, or of a directory above it, deep; null if there is neither, nor one below it. */
+    private Node deciding(String path) {
         Node node = root;
         int from = 0;
         while (from < path.length() && !node.deep) {
@@ -301,11 +297,11 @@ public final class ChangeSet {
             int to = slash < 0 ? path.length() : slash;
             node = node.children == null ? null : node.children.get(path.substring(from, to));
             if (node == null) {
-                return false;
+                return null;
             }
             from = to + 1;
         }
-        return node.deep || node.dirtyBelow > 0;
+        return node;
     }
 
     public boolean isEmpty() {
