@@ -258,9 +258,10 @@ function showRemote(body, remote, recent) {
     attribute(body.querySelector('progress'), 'value', String(far.percent));
     text(find('far'), progress(far));
   }
-  const wrong = remote.lastError && (['down', 'halted'].includes(remote.state) || remote.failed > 0);
+  const hasFailed = ['down', 'halted'].includes(remote.state) || remote.failed > 0;
+  const wrong = [remote.refusal, hasFailed && remote.lastError].filter(Boolean).join(' \u00b7 ');
   find('error').hidden = !wrong;
-  text(find('error'), wrong ? remote.lastError : '');
+  text(find('error'), wrong);
   find('more').hidden = !far && !wrong;
 }
 

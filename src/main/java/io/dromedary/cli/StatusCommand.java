@@ -100,6 +100,9 @@ public final class StatusCommand implements Callable<Integer> {
                 if (remote.get("receiver") != null) {
                     lines.add(cut("  - " + remote.get("receiver"), COLUMNS));
                 }
+                if (remote.get("refusal") != null) {
+                    lines.add(cut("  ! " + remote.get("refusal"), COLUMNS));
+                }
                 boolean wrong =
                         Set.of("down", "halted").contains(text(remote, "state")) || number(remote, "failed") > 0;
                 if (wrong && remote.get("lastError") != null) {

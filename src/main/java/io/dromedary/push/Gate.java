@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -665,6 +666,8 @@ public final class Gate implements CamelContextAware, AutoCloseable {
      * @param changes how many have come for it since the start
      * @param pending how many of them wait or are being pushed
      * @param failed how many are in the fail queue
+     * @param refused how many of these are paths that the remote refuses, or that cannot be read for it
+     * @param refusal what of these a person is told, in one line; null: none are refused
      * @param lagSeconds the age of the oldest change not yet there; 0 when there is none
      * @param lastPush when a push last went well; null: never in this run
      * @param lastError rsync's words when a push last failed; null: never in this run
@@ -677,6 +680,8 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             long changes,
             long pending,
             long failed,
+            long refused,
+            String refusal,
             double lagSeconds,
             Instant lastPush,
             String lastError,
@@ -697,6 +702,7 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             pending += lane.gathering == null || lane.gathering == lane.pushing ? 0 : lane.gathering.pending();
         }
         Long oldest = oldest(remote, state, failQueue.oldest(remote));
+        Collection<FailQueue.Failure> refused = failQueue.refusedBy(remote);
         return new Progress(
                 word(state),
                 state.synced || !initialSync,
@@ -705,6 +711,8 @@ public final class Gate implements CamelContextAware, AutoCloseable {
                 failQueue.failed(remote).stream()
                         .mapToLong(FailQueue.Failure::changes)
                         .sum(),
+                refused.size(),
+                RefusedPaths.told(refused),
                 oldest == null ? 0 : Math.max(0, System.nanoTime() - oldest) / 1e9,
                 state.lastPush,
                 state.lastError,

@@ -200,6 +200,18 @@ final class RefusedPaths {
         return failures;
     }
 
+    /** What a person is told of such entries, in one line; null: there are none. */
+    static String told(Collection<Failure> failures) {
+        if (failures.isEmpty()) {
+            return null;
+        }
+        String line = failures.iterator().next().refused();
+        String first = line.substring(line.indexOf(' ') + 1);
+        int count = failures.size();
+        return (count == 1 ? "1 path is refused: " : count + " paths are refused, the first: ")
+                + (first.equals(".") ? first : ByteString.readable(ByteString.unescape(first)));
+    }
+
     /** When the oldest of those that are being tried again just now happened; null: none is. */
     Long oldestTrying() {
         Long oldest = null;

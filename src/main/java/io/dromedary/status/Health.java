@@ -6,14 +6,19 @@ import io.dromedary.mirror.Remote;
 import io.dromedary.push.Gate;
 import io.dromedary.push.Gate.Progress;
 import io.dromedary.watch.InotifyConsumer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.apache.camel.health.HealthCheck;
 import org.apache.camel.health.HealthCheckResultBuilder;
 import org.apache.camel.impl.health.AbstractHealthCheck;
 
 /**
  * The two questions of a supervisor, each a health check: is it ready, that is, does it watch, and is every remote that
- * is up synced once and none halted, does each route take what it is told; and is it alive, that is, do its watches run. A remote that is down fails neither.
+ * is up synced once and none halted, does each route take what it is told; and is it alive, that is, do its watches run. A remote that is down fails neither,
+ * nor does one that refuses paths: which, is told beside.
  */
 public final class Health {
     private Health() {}
@@ -38,11 +43,22 @@ public final class Health {
         @Override
         protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
             Map<String, String> reasons = new TreeMap<>();
-            find(reasons);
-            answer(builder, reasons);
+            Map<String, String> beside = new TreeMap<>();
+            find(reasons, beside);
+            builder.state(reasons.isEmpty() ? HealthCheck.State.UP : HealthCheck.State.DOWN);
+            List<String> told = new ArrayList<>();
+            Stream.of(reasons, beside)
+                    .forEach(all -> all.forEach((what, words) -> {
+                        builder.detail(what, words);
+                        told.add(what + ": " + words);
+                    }));
+            if (!told.isEmpty()) {
+                builder.message(String.join("; ", told));
+            }
         }
 
-        abstract void find(Map<String, String> reasons);
+        /** @param beside what is told too, and is no reason for a no */
+        abstract void find(Map<String, String> reasons, Map<String, String> beside);
     }
 
     /** "ready": /observe/health/ready. */
@@ -58,7 +74,7 @@ public final class Health {
         }
 
         @Override
-        void find(Map<String, String> reasons) {
+        void find(Map<String, String> reasons, Map<String, String> beside) {
             for (Mirror mirror : mirrors.mirrors()) {
                 String problem = status.problem(mirror);
                 if (problem != null) {
@@ -70,10 +86,15 @@ public final class Health {
                             reasons.put("route " + report.route(), "fails to take changes: " + report.error()));
             for (Remote remote : mirrors.remotes()) {
                 Progress progress = gate.progress(remote.id());
+                String what = "remote " + remote.id();
                 if (progress.state().equals("halted")) {
-                    reasons.put("remote " + remote.id(), "halted: " + progress.lastError());
+                    reasons.put(what, "halted: " + progress.lastError());
                 } else if (progress.isUp() && !progress.synced()) {
-                    reasons.put("remote " + remote.id(), "the first full sync is not done");
+                    reasons.put(what, "the first full sync is not done");
+                }
+                if (progress.refusal() != null) {
+                    (reasons.containsKey(what) ? reasons : beside)
+                            .merge(what, progress.refusal(), (reason, more) -> reason + "; " + more);
                 }
             }
         }
@@ -96,27 +117,13 @@ public final class Health {
         }
 
         @Override
-        void find(Map<String, String> reasons) {
+        void find(Map<String, String> reasons, Map<String, String> beside) {
             for (Mirror mirror : mirrors.mirrors()) {
                 InotifyConsumer watch = status.watch(mirror);
                 if (watch != null && watch.isStarted() && !watch.isAlive()) {
                     reasons.put("mirror " + mirror.id(), "the watch has died");
                 }
             }
-        }
-    }
-
-    private static void answer(HealthCheckResultBuilder builder, Map<String, String> reasons) {
-        if (reasons.isEmpty()) {
-            builder.up();
-        } else {
-            reasons.forEach(builder::detail);
-            builder.message(String.join(
-                            "; ",
-                            reasons.entrySet().stream()
-                                    .map(reason -> reason.getKey() + ": " + reason.getValue())
-                                    .toList()))
-                    .down();
         }
     }
 }

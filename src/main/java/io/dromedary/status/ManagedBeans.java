@@ -153,6 +153,16 @@ public final class ManagedBeans implements CamelContextAware {
             return progress().failed();
         }
 
+        @ManagedAttribute(description = "Paths among these that are refused")
+        public long getRefused() {
+            return progress().refused();
+        }
+
+        @ManagedAttribute(description = "Which paths are refused, in one line; null: none")
+        public String getRefusal() {
+            return progress().refusal();
+        }
+
         @ManagedAttribute(description = "Age of the oldest change not yet there, in seconds")
         public double getLagSeconds() {
             return progress().lagSeconds();

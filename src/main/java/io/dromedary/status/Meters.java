@@ -105,6 +105,7 @@ public final class Meters implements CamelContextAware {
         counter("dromedary.bytes.sent", "As rsync counts them", remote, Progress::bytesSent);
         gauge("dromedary.pending", "Changes that wait or are being pushed", null, remote, Progress::pending);
         gauge("dromedary.failed", "Changes in the fail queue", null, remote, Progress::failed);
+        gauge("dromedary.refused", "Paths among these that are refused", null, remote, Progress::refused);
         gauge("dromedary.lag", "Age of the oldest change not yet there", "seconds", remote, Progress::lagSeconds);
         gauge("dromedary.remote.up", "1 if changes are pushed to it", null, remote, one -> one.isUp() ? 1 : 0);
         gauge("dromedary.remote.halted", "1 if a person is needed", null, remote, one -> is("halted", one));

@@ -127,6 +127,8 @@ public final class Status implements CamelContextAware {
         one.put("state", progress.state());
         one.put("pending", progress.pending());
         one.put("failed", progress.failed());
+        one.put("refused", progress.refused());
+        one.put("refusal", progress.refusal());
         one.put("lagSeconds", Math.round(progress.lagSeconds() * 1000) / 1000.0);
         Instant last = progress.lastPush();
         one.put(

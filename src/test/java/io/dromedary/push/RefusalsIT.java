@@ -106,6 +106,14 @@ class RefusalsIT {
                 assertThat(remote().get("state").asText()).isIn("live", "pushing");
                 assertThat(remote().get("failed").asInt()).isEqualTo(3);
                 assertThat(remote().get("lagSeconds").asDouble()).isPositive();
+                assertThat(remote().get("refused").asInt()).isEqualTo(3);
+                assertThat(remote().get("refusal").asText()).isEqualTo("3 paths are refused, the first: first.secret");
+                JsonNode ready = api.get("/observe/health/ready");
+                assertThat(ready.get("status").asText())
+                        .as("what it refuses is no reason to wait for it")
+                        .isEqualTo("UP");
+                assertThat(ready.findValuesAsText("message"))
+                        .contains("remote r: 3 paths are refused, the first: first.secret");
                 assertThat(told(dromedary))
                         .as("each told once, however often it was tried")
                         .hasSize(3)
@@ -118,6 +126,8 @@ class RefusalsIT {
                 Trees.awaitEqual(source, copy, SOON);
                 dromedary.awaitLine("r: what it refused is through", SOON);
                 assertThat(failed()).isEmpty();
+                assertThat(remote().get("refused").asInt()).isZero();
+                assertThat(api.get("/observe/health/ready").toString()).doesNotContain("refused");
                 api.post("/api/flush");
             }
         }
