@@ -304,7 +304,7 @@ class StatusIT {
             assertThat(flush.errors()).contains("down is down");
             assertThat(up.resolve("while down")).exists();
             Command status = command("status");
-            assertThat(status.exitCode()).isZero();
+            assertThat(status.exitCode()).as("down").isEqualTo(2);
             assertThat(output(status).lines())
                     .allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
             assertThat(output(status)).containsPattern("(?m)^  down +down ").contains("failed to connect");
@@ -328,6 +328,7 @@ class StatusIT {
             assertThat(command("sync", "tree").exitCode()).isZero();
             assertThat(command("flush").exitCode()).isZero();
             assertThat(command("verify").exitCode()).isZero();
+            assertThat(command("status", "--json").exitCode()).as("all well").isZero();
             assertThat(metric("dromedary_pushes_total{mirror=\"tree\",outcome=\"down\",remote=\"down\"}"))
                     .isPositive();
         }

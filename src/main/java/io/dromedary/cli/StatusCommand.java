@@ -23,9 +23,16 @@ import picocli.CommandLine.Spec;
         description = "Shows mirrors and remotes of the running Dromedary.",
         mixinStandardHelpOptions = true,
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:it answered", "1:nothing is running there"})
+        exitCodeList = {
+            "0:all is well; a paused remote counts for nothing",
+            "1:a remote lags by more than 10 s, or something has failed; nothing is running there",
+            "2:a remote is down or halted, or a mirror has a problem"
+        })
 public final class StatusCommand implements Callable<Integer> {
     private static final int COLUMNS = 80;
+
+    /** In seconds. What is pushed just now is no lag. */
+    private static final int LAG = 10;
 
     @Mixin
     private Running running;
@@ -54,10 +61,37 @@ public final class StatusCommand implements Callable<Integer> {
             }
             out.flush();
             if (!watch) {
-                return 0;
+                return exitCode(status);
             }
             TimeUnit.SECONDS.sleep(2);
         }
+    }
+
+    /** What the exit codes of the command say of this. What is paused is so by a person's will. */
+    static int exitCode(JsonObject status) {
+        int worst = 0;
+        for (Map<String, Object> mirror : objects(status, "mirrors")) {
+            if (mirror.get("problem") != null) {
+                return 2;
+            }
+            for (Map<String, Object> remote : objects(mirror, "remotes")) {
+                switch (text(remote, "state")) {
+                    case "paused" -> {}
+                    case "down", "halted" -> {
+                        return 2;
+                    }
+                    default -> {
+                        if (number(remote, "failed") > 0 || number(remote, "lagSeconds") > LAG) {
+                            worst = 1;
+                        }
+                    }
+                }
+            }
+            if (objects(mirror, "listeners").stream().anyMatch(listener -> listener.get("lastError") != null)) {
+                worst = 1;
+            }
+        }
+        return worst;
     }
 
     /** The lines of the table; names that are too long for their column are cut. */
