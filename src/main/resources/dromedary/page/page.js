@@ -225,6 +225,7 @@ function remoteBody(id) {
         element('div', { class: 'progress', hidden: '' },
           element('progress', { max: '100', 'aria-label': 'Full sync of ' + id }),
           element('span', { class: 'far' })),
+        element('p', { class: 'receiver', hidden: '' }),
         element('p', { class: 'bad error', hidden: '' }))));
   body.querySelector('.actions').append(
     button('Sync', id, () => ask(of('api/sync', 'remote', id), 'POST')), ' ',
@@ -262,7 +263,9 @@ function showRemote(body, remote, recent) {
   const wrong = [remote.refusal, hasFailed && remote.lastError].filter(Boolean).join(' \u00b7 ');
   find('error').hidden = !wrong;
   text(find('error'), wrong);
-  find('more').hidden = !far && !wrong;
+  find('receiver').hidden = !remote.receiver;
+  text(find('receiver'), remote.receiver ?? '');
+  find('more').hidden = !far && !wrong && !remote.receiver;
 }
 
 function progress(far) {

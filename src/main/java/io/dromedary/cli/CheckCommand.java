@@ -2,6 +2,7 @@ package io.dromedary.cli;
 
 import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Receiver;
 import io.dromedary.mirror.Remote;
 import io.dromedary.push.Receivers;
 import io.dromedary.push.RsyncCalls;
@@ -82,8 +83,11 @@ final class CheckCommand implements Callable<Integer> {
         } catch (RsyncException e) {
             return false;
         }
-        if (!remote.receiver().text().isEmpty()) {
-            out.println("  " + remote.receiver().text());
+        Receiver receiver = remote.receiver();
+        if (!receiver.text().isEmpty()) {
+            out.println("  " + receiver.text());
+        } else if (!receiver.year().isEmpty()) {
+            out.println("  its rsync takes all options (" + receiver.year() + ")");
         }
         return true;
     }

@@ -70,6 +70,7 @@ public final class Receiver {
             Pattern.compile("configured to refuse (--?[^\\s=]+)|(?:^|: )(--?[^\\s:=]+)(?:=\\S*)?: unknown option");
 
     private volatile Set<Ability> refused = Set.of();
+    private volatile int protocol;
 
     /** The option that rsync's words say is refused, without dashes; empty: they say nothing of one. */
     public static Optional<String> refusedOption(String words) {
@@ -106,6 +107,30 @@ public final class Receiver {
         refused = Set.of();
     }
 
+    /** The number of the newest protocol that it speaks; 0: not known. */
+    public int protocol() {
+        return protocol;
+    }
+
+    public void protocol(int number) {
+        protocol = number;
+    }
+
+    /** Its protocol, and of what years it is by that, for people; empty: not known. */
+    public String year() {
+        if (protocol == 0) {
+            return "";
+        }
+        String versions = protocol < 30
+                ? "before 3.0"
+                : switch (protocol) {
+                    case 30 -> "3.0";
+                    case 31 -> "3.1 to 3.3";
+                    default -> "3.4 or newer";
+                };
+        return "protocol " + protocol + ": " + versions;
+    }
+
     /** These options of Dromedary's own, without those that it does not take. */
     public List<String> taken(List<String> options) {
         Set<Ability> without = refused;
@@ -128,7 +153,7 @@ public final class Receiver {
         List<Ability> all = refused.stream().sorted().toList();
         return all.isEmpty()
                 ? ""
-                : "its rsync does not take "
+                : "its rsync" + (year().isEmpty() ? "" : " (" + year() + ")") + " does not take "
                         + all.stream().map(ability -> "--" + ability.option).collect(Collectors.joining(", ")) + ": "
                         + all.stream()
                                 .map(ability -> ability.without)

@@ -35,7 +35,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Finds out what each remote's rsync takes. A call that fails is looked at: where rsync names an option of ours, or an
  * earlier call has found it out meanwhile, the same push is made again at once without it. Where it names nothing, dry runs of
- * nothing decide, with the options and without: a connection that was merely lost switches nothing off.
+ * nothing decide, with the options and without: a connection that was merely lost switches nothing off. Of a remote that
+ * refuses something the protocol is asked too, to be told: by it nothing is decided, for it does not tell 3.1.2 from 3.1.3.
  *
  * <p>What is not taken is kept in {@code remotes/REMOTE/receiver} below the state directory. It is asked for anew before a
  * full sync and when a remote was down: its rsync may be another one by then.
@@ -43,8 +44,12 @@ import org.slf4j.LoggerFactory;
 public final class Receivers {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
     private static final String REFUSES = "refuses --";
+    private static final String SPEAKS = "speaks protocol ";
 
     private static final Pattern OLD_SENDER = Pattern.compile("^rsync +version v?(3\\.(?:0\\.\\d+|1\\.[0-2]))\\b");
+
+    private static final Pattern PROTOCOL =
+            Pattern.compile("^\\(Client\\) Protocol versions: remote=(\\d+)", Pattern.MULTILINE);
 
     /** Excludes itself from what is asked: nothing has such a name. */
     private static final String NOTHING = "\001.dromedary asks";
@@ -118,7 +123,7 @@ public final class Receivers {
         Receiver receiver = remote.receiver();
         synchronized (receiver) {
             if (known.add(remoteId)) {
-                set(receiver, read(remoteId));
+                read(remote);
             }
             // What the last try of this push has just found out holds for this one: a dry run of nothing does not tell
             // all.
@@ -159,6 +164,9 @@ public final class Receivers {
                 return false;
             }
             receiver.refuse(refused);
+            if (receiver.protocol() == 0) {
+                receiver.protocol(protocol(remote));
+            }
             LOG.info("{}: {}", remote.id(), receiver.text());
             write(remote);
             return true;
@@ -206,6 +214,7 @@ public final class Receivers {
                 refused.addAll(refused(remote, Set.of(Ability.PROTECTED)));
             }
             set(remote.receiver(), refused);
+            remote.receiver().protocol(protocol(remote));
         }
     }
 
@@ -216,8 +225,10 @@ public final class Receivers {
             return;
         }
         Set<Ability> still = passes(remote, before) ? Set.of() : refused(remote, before);
+        int protocolBefore = receiver.protocol();
         set(receiver, still);
-        if (!receiver.refused().equals(before)) {
+        receiver.protocol(receiver.refused().isEmpty() ? 0 : protocol(remote));
+        if (!receiver.refused().equals(before) || receiver.protocol() != protocolBefore) {
             LOG.info("{}: {}", remote.id(), still.isEmpty() ? "its rsync takes all options now" : receiver.text());
             write(remote);
         }
@@ -250,9 +261,22 @@ public final class Receivers {
         }
     }
 
-    /** A dry run of nothing, in which the other side reads these options. */
-    private void question(Remote remote, Set<Ability> abilities) {
+    /** The newest protocol that the other side speaks; 0: it cannot be told. */
+    private int protocol(Remote remote) {
+        try {
+            // By itself: a sender before 3.2 passes this option on, and an old receiver does not take it.
+            Matcher told = PROTOCOL.matcher(question(remote, Set.of(), "--debug=PROTO"));
+            return told.find() ? Integer.parseInt(told.group(1)) : 0;
+        } catch (RsyncException e) {
+            LOG.debug("{}: asked for its protocol: {}", remote.id(), e.getMessage());
+            return 0;
+        }
+    }
+
+    /** A dry run of nothing, in which the other side reads these options; returns what this side tells. */
+    private String question(Remote remote, Set<Ability> abilities, String... more) {
         List<String> arguments = new ArrayList<>(List.of("--dry-run"));
+        arguments.addAll(List.of(more));
         remote.options().stream()
                 .filter(option -> remote.args().words().contains(option) || !isOurs(option))
                 .forEach(arguments::add);
@@ -267,7 +291,7 @@ public final class Receivers {
         arguments.addAll(List.of("--from0", "--no-r", "--exclude=/*", "--files-from=-", "--", "."));
         arguments.add(RsyncCalls.withSlash(remote.target().text()));
         String list = abilities.contains(Ability.DELETIONS_IN_LISTS) ? ".\0" + NOTHING + "\0" : ".\0";
-        rsyncProcess.run(
+        return rsyncProcess.run(
                 command,
                 new Call(remote.mirror().source().toString(), arguments, list.getBytes(StandardCharsets.ISO_8859_1)));
     }
@@ -281,20 +305,22 @@ public final class Receivers {
         return false;
     }
 
-    private Set<Ability> read(String remoteId) {
+    private void read(Remote remote) {
         Set<Ability> refused = EnumSet.noneOf(Ability.class);
         try {
-            Files.readAllLines(file(remoteId), StandardCharsets.ISO_8859_1).stream()
-                    .filter(line -> line.startsWith(REFUSES))
-                    .map(line -> Receiver.of(line.substring(REFUSES.length()).strip()))
-                    .flatMap(Optional::stream)
-                    .forEach(refused::add);
+            for (String line : Files.readAllLines(file(remote.id()), StandardCharsets.ISO_8859_1)) {
+                if (line.startsWith(REFUSES)) {
+                    Receiver.of(line.substring(REFUSES.length()).strip()).ifPresent(refused::add);
+                } else if (line.matches(SPEAKS + "\\d{1,3}")) {
+                    remote.receiver().protocol(Integer.parseInt(line.substring(SPEAKS.length())));
+                }
+            }
         } catch (NoSuchFileException e) {
             // Nothing is known yet, or it takes all.
         } catch (IOException e) {
-            LOG.warn("{}: cannot read what its rsync takes, it is found out anew: {}", remoteId, e.toString());
+            LOG.warn("{}: cannot read what its rsync takes, it is found out anew: {}", remote.id(), e.toString());
         }
-        return refused;
+        set(remote.receiver(), refused);
     }
 
     private void write(Remote remote) {
@@ -305,12 +331,14 @@ public final class Receivers {
                 return;
             }
             Files.createDirectories(file.getParent(), OwnerOnly.directory());
+            int protocol = remote.receiver().protocol();
             String text = "# what the rsync of " + remote.id() + " (" + remote.target()
                     + ") does not take; without this file it is found out anew\n"
                     + remote.receiver().refused().stream()
                             .sorted()
                             .map(ability -> REFUSES + ability.option() + "\n")
-                            .collect(Collectors.joining());
+                            .collect(Collectors.joining())
+                    + (protocol == 0 ? "" : SPEAKS + protocol + "\n");
             Path written = file.resolveSibling(file.getFileName() + ".new");
             Files.writeString(written, text);
             Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);

@@ -49,5 +49,7 @@ class ReceiverTest {
         assertThat(receiver.text())
                 .isEqualTo("its rsync does not take --force, --timeout:"
                         + " what is in the way is deleted by --delete, it is told of no time limit");
+        receiver.protocol(31);
+        assertThat(receiver.text()).startsWith("its rsync (protocol 31: 3.1 to 3.3) does not take --force, --timeout:");
     }
 }

@@ -9,10 +9,12 @@ import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Receiver.Ability;
 import io.dromedary.mirror.Remote;
 import io.dromedary.testbed.Churn;
+import io.dromedary.testbed.Command;
 import io.dromedary.testbed.DromedaryProcess;
 import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.Trees;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -21,6 +23,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -92,6 +96,14 @@ class ReceiversIT {
         Files.setLastModifiedTime(source.resolve(path), time);
     }
 
+    /** Of the rsync on both sides, and of what years that is. */
+    private static String protocol() {
+        Matcher told = Pattern.compile("protocol version (\\d+)")
+                .matcher(new String(Command.run("rsync", "--version").output(), StandardCharsets.ISO_8859_1));
+        assertThat(told.find()).isTrue();
+        return told.group(1).equals("31") ? "31: 3.1 to 3.3" : told.group(1) + ": 3.4 or newer";
+    }
+
     /** But for times of directories within a second, where times are compared by the second. */
     private void awaitEqual(String name) {
         await().atMost(SOON).untilAsserted(() -> assertThat(Trees.differences(source, directory.resolve(name)))
@@ -144,14 +156,15 @@ class ReceiversIT {
                 assertThat(dromedary.output())
                         .as("a refusal is no outage")
                         .doesNotContain("down:")
-                        .contains("silent: its rsync does not take --modify-window, --delete-missing-args: ");
+                        .contains("silent: its rsync (protocol " + protocol()
+                                + ") does not take --modify-window, --delete-missing-args: ");
                 assertThat(dromedary.output().lines().filter(line -> line.contains("words: its rsync")))
                         .as("said when it is learnt")
                         .hasSizeBetween(1, 2);
             }
             assertThat(directory.resolve("state/remotes/words/receiver"))
                     .content()
-                    .contains("refuses --modify-window\nrefuses --delete-missing-args\n");
+                    .contains("refuses --modify-window\nrefuses --delete-missing-args\nspeaks protocol ");
             // It cannot be asked what differs there.
             remotes.removeIf(remote -> remote.contains("remote: strict"));
             try (DromedaryProcess check = dromedary("check", configuration(""))) {
@@ -159,7 +172,8 @@ class ReceiversIT {
                 assertThat(check.output().lines().filter(line -> line.contains("not take --modify-window, --delete-")))
                         .hasSize(3);
                 assertThat(check.output())
-                        .contains("its rsync does not take --modify-window, --delete-missing-args: times are compared")
+                        .contains("its rsync (protocol " + protocol()
+                                + ") does not take --modify-window, --delete-missing-args: times are compared")
                         .contains("all is well");
             }
         }
