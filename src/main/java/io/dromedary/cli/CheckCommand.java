@@ -4,11 +4,11 @@ import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Receiver;
 import io.dromedary.mirror.Remote;
+import io.dromedary.push.Difference;
 import io.dromedary.push.Receivers;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.RsyncCalls.Call;
 import io.dromedary.push.RsyncException;
-import io.dromedary.push.RsyncProcess;
 import io.dromedary.routes.Settings;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -48,8 +49,7 @@ final class CheckCommand implements Callable<Integer> {
         settings.set("http.port", "0", "check");
         Engine engine = options.engine(settings);
         engine.property("camel.main.auto-startup", "false");
-        try (engine;
-                RsyncProcess rsync = new RsyncProcess()) {
+        try (engine) {
             Mirrors mirrors = engine.start();
             mirrors.mirrors().forEach(mirror -> mirror.leaveOut("the state directory", real, mirror.source()));
             RsyncCalls calls = engine.rsyncCalls();
@@ -62,7 +62,7 @@ final class CheckCommand implements Callable<Integer> {
                 out.println(remote.id() + ": " + remote.mirror().source() + " to " + remote.target());
                 reached &= ask(remote, engine.receivers(), out);
                 for (Call call : calls.questionsFor(remote, ChangeSet.ofEverything())) {
-                    reached &= dryRun(settings.get("rsync.command"), call, rsync, out);
+                    reached &= dryRun(settings.get("rsync.command"), remote, call, calls, out);
                 }
             }
             out.println(reached ? "all is well" : "not every remote can be reached");
@@ -92,17 +92,18 @@ final class CheckCommand implements Callable<Integer> {
         return true;
     }
 
-    private static boolean dryRun(String command, Call call, RsyncProcess rsync, PrintWriter out) throws IOException {
+    private static boolean dryRun(String command, Remote remote, Call call, RsyncCalls calls, PrintWriter out)
+            throws IOException {
         out.println("  cd " + quoted(call.directory()) + " && printf '"
                 + new String(call.input().readAllBytes(), StandardCharsets.ISO_8859_1).replace("\0", "\\0") + "' | "
                 + command + " "
                 + call.arguments().stream().map(CheckCommand::quoted).collect(Collectors.joining(" ")));
         try {
-            String told = rsync.dryRun(command, call);
-            told.lines()
-                    .filter(line -> line.startsWith("Number of regular files transferred"))
-                    .forEach(line -> out.println("  would be: " + line));
-            out.println("  would be: Number of deleted files: " + RsyncProcess.deletions(told));
+            List<Difference> all = calls.differences(remote, call).toList();
+            long files = all.stream().filter(Difference::sendsFile).count();
+            long deleted = all.stream().filter(Difference::deleted).count();
+            out.println("  would be: Number of regular files transferred: " + files);
+            out.println("  would be: Number of deleted files: " + deleted);
             return true;
         } catch (RsyncException e) {
             out.println("  " + e.getMessage());

@@ -65,6 +65,11 @@ public record Difference(String path, boolean directory, boolean deleted, String
         return itemized.endsWith(NEW);
     }
 
+    /** Whether the content of a file would be sent. */
+    public boolean sendsFile() {
+        return itemized.startsWith("<f") || itemized.startsWith(">f");
+    }
+
     private static String unescaped(MatchResult octal) {
         return Matcher.quoteReplacement(String.valueOf((char) Integer.parseInt(octal.group(1), 8)));
     }

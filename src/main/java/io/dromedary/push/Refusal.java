@@ -180,11 +180,18 @@ record Refusal(String path, boolean deep, String words, boolean lasting, boolean
         boolean unread = UNREAD.matcher(line).find();
         for (String raw : names(line)) {
             String name = Difference.unescape(raw);
-            add(found, name, unread, places, changes, exists);
+            Set<String> named = new HashSet<>();
             Matcher temporary = TEMPORARY.matcher(name);
             if (temporary.matches()) {
-                add(found, temporary.group(1) + temporary.group(2), unread, places, changes, exists);
+                add(named, temporary.group(1) + temporary.group(2), unread, places, changes, exists);
             }
+            Set<String> literal = new HashSet<>();
+            add(literal, name, unread, places, changes, exists);
+            if (named.stream().anyMatch(exists)) {
+                literal.removeIf(exists.negate());
+            }
+            found.addAll(named);
+            found.addAll(literal);
         }
         return found;
     }

@@ -927,9 +927,7 @@ public final class RsyncCalls {
                 String path = difference.path();
                 boolean excluded = remote.excludes().coversByRegex(path, difference.directory());
                 if (excluded && difference.deleted()) {
-                    for (String above = parent(path); inTheWay.add(above) && !above.isEmpty(); above = parent(above)) {
-                        // All above what is protected stays too.
-                    }
+                    keepAbove(inTheWay, path);
                 } else if (difference.deleted()) {
                     gone.add(path);
                 } else if (path.isEmpty()) {
@@ -1003,10 +1001,28 @@ public final class RsyncCalls {
 
     /** What that remote's copy of these paths differs in, but for what is excluded. */
     public Stream<Difference> differences(Remote remote, ChangeSet changes) {
+        return questionsFor(remote, changes).stream().flatMap(call -> differences(remote, call));
+    }
+
+    /** The same by one of these calls. */
+    public Stream<Difference> differences(Remote remote, Call call) {
         Excludes excludes = remote.excludes();
-        return questionsFor(remote, changes).stream()
-                .flatMap(call -> rsyncProcess.differences(command, call))
-                .filter(difference -> !excludes.coversByRegex(difference.path(), difference.directory()));
+        // What a directory holds is told before the directory.
+        Set<String> holding = new HashSet<>();
+        return rsyncProcess.differences(command, call).filter(difference -> {
+            boolean excluded = excludes.coversByRegex(difference.path(), difference.directory());
+            if (excluded && difference.deleted()) {
+                keepAbove(holding, difference.path());
+            }
+            return !excluded && !(difference.deleted() && holding.contains(difference.path()));
+        });
+    }
+
+    /** All directories above what is protected stay too. */
+    private static void keepAbove(Set<String> kept, String path) {
+        for (String above = parent(path); kept.add(above) && !above.isEmpty(); above = parent(above)) {
+            // Those above it are kept already, if it is.
+        }
     }
 
     /**

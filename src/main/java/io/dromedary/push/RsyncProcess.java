@@ -409,7 +409,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     }
 
     /** What a call would do, in the words of rsync's statistics; {@link #deletions} are among them. */
-    public String dryRun(String command, Call call) {
+    String dryRun(String command, Call call) {
         return dryRun(command, call, Difference.KIND);
     }
 
@@ -425,7 +425,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
      * How many entries a dry run says it would delete. They are counted line by line: of a dry run at another machine
      * rsync's statistics count none, and before 3.1 they do not speak of it.
      */
-    public static int deletions(String dryRun) {
+    static int deletions(String dryRun) {
         return (int) dryRun.lines().filter(Difference.DELETION::equals).count();
     }
 

@@ -7,6 +7,7 @@ import io.dromedary.push.Refusal.Places;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,6 +66,17 @@ class RefusalTest {
         assertThat(refusal.unread()).isEqualTo(unread);
         assertThat(refusal.deep()).isFalse();
         assertThat(refusal.words()).isEqualTo(line);
+    }
+
+    /** Where all is pushed, the receiver's name for it is a path of the source as well. */
+    @Test
+    void theNameOfAnUnfinishedFileIsNoPathOfItsOwn() {
+        String told =
+                "rsync: [receiver] failed to set permissions on \"/a/.b.X2dpvf\" (in m): Operation not supported (95)";
+        Collection<Refusal> all = Refusal.in(told, MODULE, ChangeSet.ofEverything(), "a/b"::equals);
+        assertThat(all).extracting(Refusal::path).containsExactly("a/b");
+        all = Refusal.in(told, MODULE, ChangeSet.ofEverything(), Set.of("a/b", "a/.b.X2dpvf")::contains);
+        assertThat(all).extracting(Refusal::path).containsExactlyInAnyOrder("a/b", "a/.b.X2dpvf");
     }
 
     @Test
