@@ -11,6 +11,7 @@ import io.dromedary.mirror.Remote;
 import io.dromedary.testbed.Churn;
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.DromedaryProcess;
+import io.dromedary.testbed.OldRsync;
 import io.dromedary.testbed.RsyncDaemon;
 import io.dromedary.testbed.Trees;
 import java.io.IOException;
@@ -18,7 +19,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,14 +63,9 @@ class ReceiversIT {
                                 .toList()));
     }
 
-    private Path script(String name, String... lines) throws IOException {
-        Path script = Files.writeString(directory.resolve(name), "#!/bin/sh\n" + String.join("\n", lines) + "\n");
-        return Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
-    }
-
     /** By a remote shell that leads to this machine, where the rsync is that script. */
     private void behindShell(String name, Path rsync) throws IOException {
-        Path shell = script("far.sh", "shift", "exec \"$@\"");
+        Path shell = OldRsync.shell(directory);
         remote(name, "far:" + target(name), "ssh: " + shell, "args: -a --rsync-path=" + rsync);
     }
 
@@ -115,7 +110,6 @@ class ReceiversIT {
     void churnEndsEqualWhateverTheyRefuse() throws IOException {
         long seed = System.nanoTime();
         System.out.println("churn seed " + seed);
-        String old = "for word; do case $word in -@*|--modify-window*|--delete-missing-args) %s exit 1;; esac; done";
         Churn churn = new Churn(source, seed);
         churn.run(200);
         try (RsyncDaemon daemon = new RsyncDaemon()
@@ -128,13 +122,8 @@ class ReceiversIT {
                 .start()) {
             remote("old", daemon.url("old"));
             remote("strict", daemon.url("strict"));
-            behindShell(
-                    "words",
-                    script(
-                            "words.sh",
-                            old.formatted("echo \"rsync: $word: unknown option\" >&2;"),
-                            "exec rsync \"$@\""));
-            behindShell("silent", script("silent.sh", old.formatted(""), "exec rsync \"$@\""));
+            behindShell("words", OldRsync.receiver(directory.resolve("words.sh"), true));
+            behindShell("silent", OldRsync.receiver(directory.resolve("silent.sh"), false));
             Path conf = configuration("");
             try (DromedaryProcess dromedary = dromedary("run", conf)) {
                 for (String name : List.of("old", "strict", "words", "silent")) {
@@ -210,7 +199,7 @@ class ReceiversIT {
             remote("protocol", daemon.url("protocol"), "args: -a --protocol=30");
             remote("mute", daemon.url("mute"));
             remote("local", target("local").toString());
-            behindShell("shell", script("plain.sh", "exec rsync \"$@\""));
+            behindShell("shell", OldRsync.script(directory.resolve("plain.sh"), "exec rsync \"$@\""));
             Path conf = configuration("dromedary.max-delete=2\n");
             try (DromedaryProcess dromedary = dromedary("run", conf)) {
                 for (String name : names) {
