@@ -151,7 +151,8 @@ public final class Mirror implements Supplier<Following> {
     public boolean isEmpty() {
         // No more than the first entry is read: this comes with each push, and a root may hold very many.
         try (Stream<Path> entries = Files.list(source)) {
-            boolean empty = entries.findAny().isEmpty();
+            boolean empty =
+                    entries.allMatch(entry -> Mark.is(entry.getFileName().toString()));
             filled |= !empty;
             return empty;
         } catch (IOException e) {

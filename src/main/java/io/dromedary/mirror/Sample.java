@@ -71,7 +71,9 @@ public record Sample(int entries, List<String> names) {
         try {
             Entries.list(directory.isEmpty() ? root : root + "/" + directory, LISTED, (name, isDirectory) -> {
                 String path = directory.isEmpty() ? name : directory + "/" + name;
-                if (OF_THE_FILE_SYSTEM.contains(path) || mirror.excludes().matches(path, isDirectory)) {
+                if (OF_THE_FILE_SYSTEM.contains(path)
+                        || Mark.is(name)
+                        || mirror.excludes().matches(path, isDirectory)) {
                     return;
                 }
                 Stat stat = stat(root + "/" + path);

@@ -2,6 +2,7 @@ package io.dromedary.setup;
 
 import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
+import io.dromedary.mirror.Mark;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Remote;
 import io.dromedary.mirror.Target;
@@ -36,7 +37,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -62,11 +62,6 @@ final class OwnHost {
 
     /** rsync's codes for a server that does not answer. */
     private static final Set<Integer> NO_ANSWER = Set.of(10, 12, 30, 35, 255);
-
-    /** As an editor's temporary file: a watch of Dromedary sends none that is gone again within half a second. */
-    private static final String MARK = ".dromedary-";
-
-    private static final String MARK_END = ".tmp";
 
     /** A mark so old was left behind by a kill. */
     private static final Duration STALE = Duration.ofMinutes(1);
@@ -272,8 +267,8 @@ final class OwnHost {
 
     /** Puts an empty file there, and notes its name; returns that, or null if it cannot be put there. */
     private static String put(Path directory, Map<String, Path> marks) {
-        String mark = MARK + Long.toHexString(ThreadLocalRandom.current().nextLong()) + MARK_END;
-        try (DirectoryStream<Path> left = Files.newDirectoryStream(directory, MARK + "*" + MARK_END)) {
+        String mark = Mark.next();
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(directory, Mark.GLOB)) {
             FileTime before = Files.getLastModifiedTime(directory);
             for (Path old : left) {
                 if (Files.getLastModifiedTime(old)

@@ -170,6 +170,7 @@ class ReceiversIT {
 
     @Test
     void whatAUserWroteIsWrongWhereItIsRefused() throws IOException {
+        Files.writeString(source.resolve("f"), "f");
         try (RsyncDaemon daemon = new RsyncDaemon()
                 .module("m", target("m"), "refuse options = compress stats")
                 .start()) {
