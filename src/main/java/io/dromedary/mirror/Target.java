@@ -130,6 +130,14 @@ public record Target(Kind kind, String text) {
         return kind == Kind.LOCAL ? text : text.replaceFirst("(?s)^(rsync://[^/]*/|" + HOST + "::|" + HOST + ":)", "");
     }
 
+    /**
+     * The directory as rsync is told of it, ending in a slash. Of a local one rsync would make the last name if it is not
+     * there, below a mount point whose file system is gone too; by this name it does not.
+     */
+    public String existing() {
+        return (text.endsWith("/") ? text : text + "/") + (kind == Kind.LOCAL ? "./" : "");
+    }
+
     /** The absolute path there, a daemon's below its module, empty for all there is; null if it is not known. */
     public String path() {
         Matcher parts = PATH.matcher(text);

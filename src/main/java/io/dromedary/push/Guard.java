@@ -102,6 +102,7 @@ public final class Guard {
             halted.add(remoteId);
             throw new HaltedException(problem);
         }
+        targets.make(remote);
         boolean anyNumber = allowed.getOrDefault(remoteId, 0) == Integer.MAX_VALUE;
         if (batch.isEverything() && remote.delete() && maxDelete < Integer.MAX_VALUE && !anyNumber) {
             int deletions = deletions(remote, batch);

@@ -5,12 +5,17 @@ import io.dromedary.mirror.Remote;
 import io.dromedary.mirror.Sample;
 import io.dromedary.mirror.Target;
 import io.dromedary.posix.Place;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What one remote's target was like, over restarts: by which it is known again without a mark in it, for a target equals its
@@ -21,6 +26,8 @@ import java.util.concurrent.TimeUnit;
  * was never sent.
  */
 final class KnownTarget {
+    private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
+
     private static final String TARGET = "target";
     private static final String PLACE = "place";
     private static final String MOUNT = "mount";
@@ -84,6 +91,17 @@ final class KnownTarget {
         }
         another |= place != null && !place.isSame(now);
         return null;
+    }
+
+    /** Once there is no problem: makes the directory if it is not there, though none of those above it. */
+    void make() {
+        if (directory != null && Files.notExists(directory, LinkOption.NOFOLLOW_LINKS)) {
+            try {
+                Files.createDirectory(directory);
+            } catch (IOException e) {
+                LOG.debug("{}: rsync will tell: {}", directory, e.toString());
+            }
+        }
     }
 
     /**

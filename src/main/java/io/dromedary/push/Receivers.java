@@ -289,7 +289,7 @@ public final class Receivers {
                     default -> "--" + ability.option();
                 }));
         arguments.addAll(List.of("--from0", "--no-r", "--exclude=/*", "--files-from=-", "--", "."));
-        arguments.add(RsyncCalls.withSlash(remote.target().text()));
+        arguments.add(remote.target().existing());
         String list = abilities.contains(Ability.DELETIONS_IN_LISTS) ? ".\0" + NOTHING + "\0" : ".\0";
         return rsyncProcess.run(
                 command,

@@ -636,8 +636,8 @@ public final class RsyncCalls {
         ours.addAll(options);
         arguments.addAll(remote.receiver().taken(ours));
         String name = Renames.argument(directory);
-        arguments.addAll(List.of(
-                "--files-from=-", "--", ".", withSlash(withSlash(remote.target().text()) + name)));
+        arguments.addAll(
+                List.of("--files-from=-", "--", ".", withSlash(remote.target().existing() + name)));
         return new Call(remote.mirror().source().resolve(name).toString(), arguments, list);
     }
 
@@ -1169,7 +1169,7 @@ public final class RsyncCalls {
 
     private static List<String> ends(Remote remote) {
         // Not "./": of all directories that alone is one that rsync does not change to, by the path it once had.
-        return List.of("--", ".", withSlash(remote.target().text()));
+        return List.of("--", ".", remote.target().existing());
     }
 
     private static String directory(Remote remote) {

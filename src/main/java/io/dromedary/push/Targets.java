@@ -103,6 +103,11 @@ public final class Targets implements CamelContextAware {
         return of(remote).problem(everything);
     }
 
+    /** See {@link KnownTarget#make}. */
+    void make(Remote remote) {
+        of(remote).make();
+    }
+
     /** A person says that it is right as it is. */
     void accept(Remote remote) {
         of(remote).accept();
