@@ -38,6 +38,7 @@ final class Bench {
         PARTS.put("burst", (lab, tools, report) -> new Burst(lab, report).measure(tools));
         PARTS.put("rename", (lab, tools, report) -> new Rename(lab, report).measure(tools));
         PARTS.put("remotes", (lab, tools, report) -> new Remotes(lab, report).measure(tools));
+        PARTS.put("large", (lab, tools, report) -> new Large(lab, report).measure(tools));
         PARTS.put("start", (lab, tools, report) -> new Start(lab, report).measure(tools));
         PARTS.put(MILLION, (lab, tools, report) -> new Start(lab, report).million());
         PARTS.put(PROFILE, (lab, tools, report) -> new Profile(lab, report).measure());
@@ -63,6 +64,7 @@ final class Bench {
         }
         if (tools.isEmpty()) {
             tools.addAll(List.of(Tool.values()));
+            tools.remove(Tool.LSYNCD_MANY);
             if (System.getenv("SERSYNC_BIN") == null) {
                 tools.remove(Tool.SERSYNC);
             }

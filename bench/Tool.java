@@ -20,13 +20,14 @@ enum Tool {
     LSYNCD("lsyncd, delay 1 s") {
         @Override
         List<String> command(Path source, List<Daemon.Remote> remotes, Path state) throws IOException {
-            String syncs = remotes.stream()
-                    .map(remote -> "sync { default.rsync, source = '" + source + "', target = '" + remote.url()
-                            + "', delay = 1, rsync = { archive = true } }\n")
-                    .collect(joining());
-            Path config = Files.writeString(
-                    state.resolve("lsyncd.lua"), "settings { nodaemon = true, insist = true }\n" + syncs);
-            return List.of("lsyncd", config.toString());
+            return lsyncd(source, remotes, state, "");
+        }
+    },
+    /** Only where one push could wait for another. Of its two settings for that Debian's 2.2.3 knows this one. */
+    LSYNCD_MANY("lsyncd, delay 1 s, maxProcesses 10") {
+        @Override
+        List<String> command(Path source, List<Daemon.Remote> remotes, Path state) throws IOException {
+            return lsyncd(source, remotes, state, "maxProcesses = 10, ");
         }
     },
     LOOP("inotifywait, one `rsync -a` of all per event") {
@@ -94,6 +95,17 @@ enum Tool {
     /** As it is named on the command line. */
     String key() {
         return name().toLowerCase(ROOT).replace('_', '-');
+    }
+
+    private static List<String> lsyncd(Path source, List<Daemon.Remote> remotes, Path state, String more)
+            throws IOException {
+        String syncs = remotes.stream()
+                .map(remote -> "sync { default.rsync, source = '" + source + "', target = '" + remote.url()
+                        + "', delay = 1, " + more + "rsync = { archive = true } }\n")
+                .collect(joining());
+        Path config =
+                Files.writeString(state.resolve("lsyncd.lua"), "settings { nodaemon = true, insist = true }\n" + syncs);
+        return List.of("lsyncd", config.toString());
     }
 
     private static List<String> plus(List<String> command, List<Daemon.Remote> remotes) {
