@@ -11,6 +11,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 
@@ -25,8 +26,14 @@ public final class Partial {
 
     private static final long FIRST_PAUSE = 100;
 
-    /** One file more is left out each time; where none has room, that is a full disk, and the remote is down. */
+    /** One path more is left out each time. */
     private static final int MOST_WITHOUT = 5;
+
+    /** Where more files than that have no room, one after the other, the disk is full, and the remote is down. */
+    private static final int MOST_TOO_LARGE = 2;
+
+    /** By remote: what had no room since a push, large files apart, last found room for all the rest. */
+    private final Map<String, Map<String, Refusal>> withoutRoom = new ConcurrentHashMap<>();
 
     private Mirrors mirrors;
 
@@ -45,9 +52,6 @@ public final class Partial {
         Batch batch = exchange.getProperty("batch", Batch.class);
         List<RsyncException> failed = batch.takePartial();
         batch.finish();
-        if (failed.isEmpty()) {
-            return;
-        }
         Remote remote = mirrors.remote(exchange.getMessage().getHeader("remote", String.class));
         List<Refusal> passing = new ArrayList<>();
         List<Refusal> holding = new ArrayList<>();
@@ -74,6 +78,10 @@ public final class Partial {
             }
         }
         batch.refused().putAll(refused);
+        if (!batch.lane().isLarge() && isFull(remote, batch, refused.values())) {
+            batch.refused().clear();
+            throw failed.get(0);
+        }
         if (incomplete != null) {
             if (batch.tries() == MOST_WITHOUT) {
                 batch.refused().clear();
@@ -89,6 +97,29 @@ public final class Partial {
         } else {
             passing.forEach(refusal -> batch.refused().put(refusal.path(), refusal));
         }
+    }
+
+    /**
+     * Whether a disk is full, rather than a few files too large for it: then nothing goes through, whatever is left out. The
+     * next try leaves out all that is known to have no room, so that the rest gets through in the end.
+     */
+    private boolean isFull(Remote remote, Batch batch, Collection<Refusal> refused) {
+        List<Refusal> now = refused.stream().filter(Refusal::hasNoRoom).toList();
+        if (now.isEmpty()) {
+            if (!batch.through().isEmpty()) {
+                withoutRoom.remove(remote.id());
+            }
+            return false;
+        }
+        Map<String, Refusal> all = withoutRoom.computeIfAbsent(remote.id(), id -> new ConcurrentHashMap<>());
+        now.forEach(refusal -> all.put(refusal.path(), refusal));
+        all.forEach((path, refusal) -> {
+            if (batch.changes().covers(path, refusal.deep())) {
+                batch.refused().put(path, refusal);
+            }
+        });
+        boolean nothingLeft = batch.through().isEmpty();
+        return all.size() > MOST_TOO_LARGE && (nothingLeft || batch.tries() > 0);
     }
 
     private static void again(Batch batch, ChangeSet some, RsyncException failure, int most) {

@@ -64,6 +64,8 @@ record Refusal(String path, boolean deep, String words, boolean lasting, boolean
      */
     private static final Set<Integer> LASTING = Set.of(1, 5, 13, 18, 22, 27, 28, 30, 31, 36, 75, 84, 95, 122);
 
+    private static final Set<Integer> NO_ROOM = Set.of(27, 28, 122);
+
     private static final Pattern LASTING_WORDS =
             Pattern.compile("daemon refused|daemon-excluded|no referent|cannot convert|overly long|too long");
 
@@ -149,6 +151,12 @@ record Refusal(String path, boolean deep, String words, boolean lasting, boolean
         }
         // Of the source as a whole there is nothing that would be left.
         return refusals.isEmpty() || refusals.containsKey("") && refusals.get("").deep ? null : refusals.values();
+    }
+
+    /** Whether the remote has no room for it: EFBIG, ENOSPC and EDQUOT. */
+    boolean hasNoRoom() {
+        Matcher errno = ERRNO.matcher(words);
+        return errno.find() && NO_ROOM.contains(Integer.parseInt(errno.group(1)));
     }
 
     private Refusal whole() {
