@@ -19,8 +19,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A plain user, in the C locale, whose source holds what he cannot read: that is told and kept, the rest goes on. */
 class UnprivilegedIT {
@@ -46,8 +47,9 @@ class UnprivilegedIT {
         Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(mode));
     }
 
-    @Test
-    void whatCannotBeReadIsToldAndKeptAndTheRestGoesOn() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"max-delete=5", "exclude-regex=never"})
+    void whatCannotBeReadIsToldAndKeptAndTheRestGoesOn(String setting) throws Exception {
         assumeTrue("root".equals(System.getProperty("user.name")), "only root can become another user");
         Path launcher = DromedaryProcess.PROJECT.resolve("bin/dromedary");
         mode(directory, "rwxr-xr-x");
@@ -57,6 +59,7 @@ class UnprivilegedIT {
         copy = Files.createDirectory(home.resolve("copy"));
         Files.writeString(source.resolve("open"), "text");
         Files.writeString(source.resolve("deleted"), "text");
+        Files.writeString(copy.resolve("too much"), "text");
         Command.run("chown", "-R", NOBODY + ":" + NOBODY, home.toString());
         Path secret = Files.writeString(source.resolve("secret"), "text");
         mode(secret, "rw-------");
@@ -66,7 +69,7 @@ class UnprivilegedIT {
 
         // One path a call: none keeps the next from being made.
         Configuration configuration =
-                new Configuration(home, source).remote("r", copy.toString()).set("batch.max-paths=1");
+                new Configuration(home, source).remote("r", copy.toString()).set("batch.max-paths=1", setting);
         List<String> command = new ArrayList<>(AS_NOBODY);
         command.add(launcher.toString());
         command.addAll(List.of(configuration.arguments()));
@@ -76,6 +79,7 @@ class UnprivilegedIT {
                 DromedaryProcess.startOther(home, environment, command.toArray(String[]::new))) {
             dromedary.awaitLine("r: full sync done .* but for what is refused.*live", START);
             assertThat(copy.resolve("open")).hasContent("text");
+            assertThat(copy.resolve("too much")).doesNotExist();
             assertThat(configuration.owed("r"))
                     .filteredOn(line -> !line.startsWith("#"))
                     .containsExactlyInAnyOrder("entry secret", "tree closed");
@@ -91,6 +95,9 @@ class UnprivilegedIT {
                 Path file = Files.writeString(made.resolve("f" + i), "text");
                 mode(file, i % 10 == 5 ? "rw-------" : "rw-r--r--");
             }
+            Path shut = Files.createDirectory(made.resolve("shut"));
+            Files.writeString(shut.resolve("in"), "text");
+            mode(shut, "rwx------");
             Files.move(made, source.resolve("made"));
             Files.writeString(source.resolve("open"), "changed");
             Files.delete(source.resolve("deleted"));
@@ -98,22 +105,28 @@ class UnprivilegedIT {
                 assertThat(copy.resolve("open")).hasContent("changed");
                 assertThat(copy.resolve("deleted")).doesNotExist();
                 assertThat(Trees.differences(source, copy))
-                        .allMatch(difference ->
-                                difference.matches("(secret|another|closed|closed/in|made/f1?5|\\.): .*"));
+                        .allMatch(difference -> difference.matches(
+                                "(secret|another|closed|closed/in|made/f1?5|made/shut|made/shut/in|\\.): .*"));
             });
             await().atMost(SOON).untilAsserted(() -> assertThat(configuration.owed("r"))
                     .filteredOn(line -> !line.startsWith("#"))
                     .containsExactlyInAnyOrder(
-                            "entry secret", "tree closed", "entry another", "entry made/f5", "entry made/f15"));
+                            "entry secret",
+                            "tree closed",
+                            "entry another",
+                            "entry made/f5",
+                            "entry made/f15",
+                            "tree made/shut"));
             assertThat(dromedary.output().lines().filter(line -> line.contains("r: refused: ")))
                     .as("told once for each")
-                    .hasSize(5)
+                    .hasSize(6)
                     .allMatch(line -> line.contains("Permission denied"));
             assertThat(copy.resolve("secret")).doesNotExist();
 
             mode(secret, "rw-r--r--");
             mode(another, "rw-r--r--");
             mode(closed, "rwxr-xr-x");
+            mode(source.resolve("made/shut"), "rwxr-xr-x");
             mode(source.resolve("made/f5"), "rw-r--r--");
             mode(source.resolve("made/f15"), "rw-r--r--");
             Trees.awaitEqual(source, copy, SOON);

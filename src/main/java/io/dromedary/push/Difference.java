@@ -1,8 +1,10 @@
 package io.dromedary.push;
 
+import java.util.Objects;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * One entry in which a remote differs from its source, as rsync's dry run tells it.
@@ -34,6 +36,11 @@ public record Difference(String path, boolean directory, boolean deleted, String
 
     /** rsync writes bytes it does not print, and what looks like this notation, as a backslash, # and three octal digits. */
     private static final Pattern ESCAPE = Pattern.compile("\\\\#([0-3][0-7]{2})");
+
+    /** All that is told, line by line. */
+    static Stream<Difference> all(String told) {
+        return told.lines().map(Difference::parse).filter(Objects::nonNull);
+    }
 
     /** One line of output under LC_ALL=C, as a byte string; null for any other line, such as the statistics. */
     static Difference parse(String line) {

@@ -23,6 +23,8 @@ import org.apache.camel.Header;
  * max-delete.
  */
 public final class Guard {
+    /** Each leaves out what the one before could not read. */
+    private static final int MOST_COUNTS = 3;
 
     private final Map<String, KnownSource> sources = new ConcurrentHashMap<>();
     private Path directory;
@@ -168,13 +170,7 @@ public final class Guard {
     /** What cannot be counted is any number: only a remote that is down is tried again without a person's word. */
     private int deletions(Remote remote, Batch batch) {
         try {
-            return receivers.repeated(remote, () -> {
-                int deletions = 0;
-                for (Call call : rsyncCalls.callsFor(remote, batch.changes())) {
-                    deletions += RsyncProcess.deletions(rsyncProcess.dryRun(command, call));
-                }
-                return deletions;
-            });
+            return receivers.repeated(remote, () -> counted(remote, batch));
         } catch (RsyncException e) {
             if (e.getMeaning() == Meaning.AGAIN) {
                 throw e;
@@ -182,6 +178,23 @@ public final class Guard {
             refused.put(remote.id(), Integer.MAX_VALUE);
             throw new HaltedException("how many entries a full sync would delete cannot be counted, max-delete is "
                     + maxDelete + ": " + e.getMessage() + "; if any number is right: dromedary resume " + remote.id());
+        }
+    }
+
+    /** Where something cannot be read rsync deletes nothing, so it is counted without, as it is pushed without. */
+    private int counted(Remote remote, Batch batch) {
+        for (int tries = 1; ; tries++) {
+            try {
+                int deletions = 0;
+                for (Call call : rsyncCalls.callsFor(remote, batch)) {
+                    deletions += RsyncProcess.deletions(rsyncProcess.dryRun(command, call));
+                }
+                return deletions;
+            } catch (PartialException e) {
+                if (tries == MOST_COUNTS || !Partial.leaveOut(remote, batch, e)) {
+                    throw e;
+                }
+            }
         }
     }
 }

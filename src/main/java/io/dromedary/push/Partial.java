@@ -122,6 +122,21 @@ public final class Partial {
         return all.size() > MOST_TOO_LARGE && (nothingLeft || batch.tries() > 0);
     }
 
+    /**
+     * Lets the batch be pushed without the paths that spoilt a dry run of it.
+     *
+     * @return whether that may be all it needs; not if it is not known which these are
+     */
+    static boolean leaveOut(Remote remote, Batch batch, RsyncException call) {
+        Collection<Refusal> refusals = refusals(remote, batch, call);
+        if (refusals == null) {
+            return false;
+        }
+        refusals.stream().filter(Refusal::lasting).forEach(refusal -> batch.refused()
+                .put(refusal.path(), refusal));
+        return true;
+    }
+
     private static void again(Batch batch, ChangeSet some, RsyncException failure, int most) {
         if (batch.tries() >= most) {
             throw failure;

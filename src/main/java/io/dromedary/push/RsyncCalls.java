@@ -179,10 +179,7 @@ public final class RsyncCalls {
             }
             addRules(first, remote, List.copyOf(batch.linked()), Set.of());
         }
-        Sorted sorted = sorted(remote, changes, batch.refused());
-        if (!batch.refused().isEmpty()) {
-            sorted.refusedFile = failQueue.leaveOut(remote.id(), batch, patterns(batch.refused()));
-        }
+        Sorted sorted = sortedWithoutRefused(remote, batch, changes);
         boolean apart = !remote.excludes().hasRegexes();
         sorted.protection = apart ? sorted.parts.protection() : List.of();
         for (String path : largeFiles.meet(remote, batch, changes, sorted.stats)) {
@@ -298,8 +295,7 @@ public final class RsyncCalls {
             List<Call> questions = new ArrayList<>();
             add(questions, remote, met, "--no-r", "--ignore-missing-args");
             for (Call question : questions) {
-                rsyncProcess
-                        .differences(command, question)
+                asked(batch, question)
                         .filter(difference -> !difference.directory() && !difference.deleted())
                         .forEach(difference -> defer(
                                 remote,
@@ -452,9 +448,28 @@ public final class RsyncCalls {
                         .equals(ends));
     }
 
-    /** The calls that bring these paths at that remote up to date; to be gone through once. */
-    public Iterable<Call> callsFor(Remote remote, ChangeSet changes) {
-        return callsFor(remote, changes, sorted(remote, changes, Map.of()), new Batch(), false);
+    /**
+     * The calls that bring all of this batch but what was refused up to date at that remote, to be gone through once and
+     * not to be made.
+     *
+     * @throws PartialException if not all of them are known, since something could not be read
+     */
+    Iterable<Call> callsFor(Remote remote, Batch batch) {
+        Sorted sorted = sortedWithoutRefused(remote, batch, batch.changes());
+        Batch asked = new Batch();
+        Iterable<Call> calls = callsFor(remote, batch.changes(), sorted, asked, false);
+        for (RsyncException untold : asked.takePartial()) {
+            throw untold;
+        }
+        return calls;
+    }
+
+    private Sorted sortedWithoutRefused(Remote remote, Batch batch, ChangeSet changes) {
+        Sorted sorted = sorted(remote, changes, batch.refused());
+        if (!batch.refused().isEmpty()) {
+            sorted.refusedFile = failQueue.leaveOut(remote.id(), batch, patterns(batch.refused()));
+        }
+        return sorted;
     }
 
     /**
@@ -546,6 +561,7 @@ public final class RsyncCalls {
                         && (!ready.isEmpty()
                                 || !walk.isDone()
                                 || walk.large() > 0
+                                || walk.hasUnread()
                                 || remote.delete() && (walk.directories() > 0 || walk.hasLeftOut()));
             }
 
@@ -565,6 +581,9 @@ public final class RsyncCalls {
                         }
                         add(ready, remote, large, options.toArray(String[]::new));
                     }
+                }
+                if (ready.isEmpty() && walk.hasUnread()) {
+                    addUnread(ready, remote, walk.takeUnread());
                 }
                 if (ready.isEmpty() && (walk.isDone() || walk.directories() >= maxPaths)) {
                     List<String> directories = walk.takeDirectories();
@@ -658,6 +677,11 @@ public final class RsyncCalls {
         // that leads nowhere would keep all else in it from being deleted.
         List<String> start = remote.following().any() ? remote.optionsWithoutFollowing() : remote.options();
         add(calls, remote, start, directories, made, null, options.toArray(String[]::new));
+    }
+
+    /** Lets rsync say why these directories, their paths ending in a slash, cannot be read; sends nothing. */
+    private void addUnread(Collection<Call> calls, Remote remote, Collection<String> directories) {
+        add(calls, remote, directories, "--no-r", "--dirs", "--existing", "--ignore-existing", "--ignore-missing-args");
     }
 
     private static List<String> quickly(Remote remote) {
@@ -819,7 +843,7 @@ public final class RsyncCalls {
             });
             calls.add(renamed(remote, rename, paths));
         }
-        return complete && walk.isDone();
+        return complete && walk.isDone() && !walk.hasUnread();
     }
 
     private static boolean isAmong(String path, Set<String> trees) {
@@ -923,7 +947,7 @@ public final class RsyncCalls {
         SortedSet<String> gone = new TreeSet<>();
         Set<String> inTheWay = new HashSet<>();
         for (Call call : questions(remote, sorted, changes)) {
-            rsyncProcess.differences(command, call).forEach(difference -> {
+            asked(batch, call).forEach(difference -> {
                 String path = difference.path();
                 boolean excluded = remote.excludes().coversByRegex(path, difference.directory());
                 if (excluded && difference.deleted()) {
@@ -971,6 +995,16 @@ public final class RsyncCalls {
         sorted.deepByTime.clear();
         calls.addAll(callsFor(remote, sorted, changes, Set.of()));
         return calls;
+    }
+
+    /** What a dry run tells; of what it cannot tell the batch takes note, as of what does not go through. */
+    private Stream<Difference> asked(Batch batch, Call question) {
+        try {
+            return rsyncProcess.differences(command, question);
+        } catch (PartialException e) {
+            batch.partial(e);
+            return e.told() == null ? Stream.of() : Difference.all(e.told().list());
+        }
     }
 
     /**

@@ -24,8 +24,9 @@ public class RsyncException extends RuntimeCamelException {
      *
      * @param directory where rsync worked
      * @param deletes whether rsync finds itself what is too much, and leaves that where it could not read something
+     * @param list what it told of all else on stdout, where that was asked for; else its end
      */
-    record Told(String text, Path directory, boolean deletes) {}
+    record Told(String text, Path directory, boolean deletes, String list) {}
 
     RsyncException(int exitCode, String words) {
         this(exitCode, words, null);

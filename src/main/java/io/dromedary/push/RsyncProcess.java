@@ -22,7 +22,6 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -215,7 +214,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             }
             if (Meaning.of(exitCode) != Meaning.DONE) {
                 throw PartialException.of(
-                        exitCode, words(errors.text()), errors.isWhole() ? told(command, errors) : null);
+                        exitCode, words(errors.text()), errors.isWhole() ? told(command, errors, output) : null);
             }
             if (untold != null) {
                 throw untold;
@@ -256,13 +255,14 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         }
     }
 
-    private static RsyncException.Told told(ExecCommand command, Output errors) {
+    private static RsyncException.Told told(ExecCommand command, Output errors, Output output) {
         if (command.getWorkingDir() == null) {
             return null;
         }
         List<String> arguments = command.getArgs();
         boolean deletes = arguments.contains("--delete") && !arguments.contains("--delete-missing-args");
-        return new RsyncException.Told(errors.text(), Path.of(command.getWorkingDir()), deletes);
+        String list = new String(output.kept, StandardCharsets.ISO_8859_1);
+        return new RsyncException.Told(errors.text(), Path.of(command.getWorkingDir()), deletes, list);
     }
 
     private List<String> arguments(ExecCommand command) throws IOException {
@@ -434,10 +434,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
      * that is the whole tree.
      */
     Stream<Difference> differences(String command, Call call) {
-        return dryRun(command, call, Difference.FORMAT)
-                .lines()
-                .map(Difference::parse)
-                .filter(Objects::nonNull);
+        return Difference.all(dryRun(command, call, Difference.FORMAT));
     }
 
     /** Makes the call, and returns what rsync tells: all of it if that is a list, else its end. */

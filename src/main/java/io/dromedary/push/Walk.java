@@ -40,6 +40,7 @@ final class Walk {
     private boolean keepsOpen;
     private long seen;
     private List<String> directories = new ArrayList<>();
+    private List<String> unread = new ArrayList<>();
     private List<String> large = new ArrayList<>();
     private LeftOut leftOut;
 
@@ -151,8 +152,19 @@ final class Walk {
         return met;
     }
 
+    /** Those directories, each with a slash at its end, that were met since the last time and cannot be read. */
+    List<String> takeUnread() {
+        List<String> met = unread;
+        unread = new ArrayList<>();
+        return met;
+    }
+
+    boolean hasUnread() {
+        return !unread.isEmpty();
+    }
+
     private void list(String directory, boolean followed) {
-        boolean is;
+        boolean is = false;
         String above = directory.isEmpty() ? "" : directory + "/";
         try {
             is = Entries.list(root + "/" + directory + (followed ? "/." : ""), (name, isDirectory) -> {
@@ -162,8 +174,7 @@ final class Walk {
                 }
             });
         } catch (PosixException e) {
-            // rsync says why it cannot be read, when it comes to what is to be deleted in it.
-            is = true;
+            unread.add(directory + "/");
         }
         if (is) {
             directories.add(directory + "/");

@@ -81,7 +81,7 @@ class RefusalsIT {
         try (RsyncDaemon daemon = new RsyncDaemon()
                 .module("m", copy, "exclude = *.secret /closed")
                 .start()) {
-            configuration.remote("r", daemon.url("m"));
+            configuration.remote("r", daemon.url("m")).set("max-delete=10");
             try (DromedaryProcess dromedary = configuration.run()) {
                 dromedary.awaitLine("r: full sync done .* but for what is refused.*; live", START);
                 write("closed/in");

@@ -355,8 +355,10 @@ class RsyncCallsIT {
     @Test
     void otherFailuresAreNoRefusedDeletion() throws IOException {
         write("file", "");
+        Batch everything = new Batch();
+        everything.merge(ChangeSet.ofEverything());
         RsyncCalls.Call call =
-                rsyncCalls.callsFor(remote, ChangeSet.ofEverything()).iterator().next();
+                rsyncCalls.callsFor(remote, everything).iterator().next();
         if (where == Where.DAEMON) {
             daemon.stop();
         } else {
