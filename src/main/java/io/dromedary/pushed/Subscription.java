@@ -191,8 +191,9 @@ public final class Subscription implements CamelContextAware {
         }
         long now = System.nanoTime();
         Debts owes = debts.computeIfAbsent(to.id(), r -> new Debts());
+        Excludes excludes = to.excludes();
         changes.visit((path, dirty, deep) -> {
-            if (dirty) {
+            if (dirty && !isLeftOut(to, excludes, path, deep)) {
                 owes.byPath.merge(path, new Debt(deep, now), (old, one) -> new Debt(old.deep || one.deep, one.since));
             }
             return !deep;
@@ -201,6 +202,26 @@ public final class Subscription implements CamelContextAware {
             owes.byPath = new LinkedHashMap<>();
             owes.lost = now;
         }
+    }
+
+    /** Whether the remote's own rules leave that path out: it never gets there. */
+    private static boolean isLeftOut(Remote remote, Excludes excludes, String path, boolean deep) {
+        if (excludes.ownArguments().isEmpty()) {
+            return false;
+        }
+        boolean asDirectory = excludes.covers(path, true);
+        if (excludes.covers(path, false) == asDirectory) {
+            return asDirectory;
+        }
+        boolean directory = deep;
+        try {
+            Stat stat = Entries.lstat(
+                    absolute(ByteString.of(remote.mirror().source().toString()), path));
+            directory = stat == null ? deep : stat.isDirectory();
+        } catch (PosixException e) {
+            // What it was is known by its change only.
+        }
+        return directory == asDirectory;
     }
 
     /** Returns whether there is something to tell now. */
@@ -317,7 +338,7 @@ public final class Subscription implements CamelContextAware {
     private void addBelow(String path) {
         Mirror source = source();
         Excludes excludes = remote.isBlank()
-                ? source.excludes()
+                ? source.unwatched()
                 : afterPush.mirrors().remote(remote).excludes();
         String directory = absolute(ByteString.of(source.source().toString()), path);
         if (path.isEmpty()) {

@@ -57,13 +57,17 @@ class AfterPushTest {
     }
 
     private void remote(String id) throws IOException {
+        remote(id, "-a");
+    }
+
+    private void remote(String id, String args) throws IOException {
         Remote remote = new Remote();
         remote.setId(id);
         remote.setMirror("www");
         remote.setTarget("192.0.2.1::" + id);
         remote.setPasswordFile("");
         remote.setSsh("ssh");
-        remote.setArgs("-a");
+        remote.setArgs(args);
         remote.setBwlimit("");
         remote.setMirrors(mirrors);
         remote.register();
@@ -189,6 +193,35 @@ class AfterPushTest {
         assertThat(told(step)).containsExactly("/a");
         assertThat(pushed("web2", "b")).containsExactly("step");
         assertThat(told(step)).containsExactly("/b");
+    }
+
+    @Test
+    void whatARemoteLeavesOutIsNotToldAsThere() throws IOException {
+        remote("web3", "-a --exclude=*.log --exclude=cache/");
+        Files.createDirectory(source.resolve("cache"));
+        Files.createDirectories(source.resolve("made/cache"));
+        Files.writeString(source.resolve("made/page"), "");
+        Files.writeString(source.resolve("made/a.log"), "");
+        Subscription step = subscribe("", "web3", "change");
+        owed("web3", changes("a.log", "cache/in", "cache", "page", "gone.log"));
+        pushed("web3", "a.log", "cache/in", "cache", "page", "gone.log");
+        assertThat(told(step)).containsExactly("/page");
+        owed("web3", changes("made/"));
+        pushed("web3", "made/");
+        assertThat(told(step)).containsExactlyInAnyOrder("/made", "/made/page");
+    }
+
+    @Test
+    void whatOneOfSeveralRemotesLeavesOutIsToldWhenTheOthersHaveIt() throws IOException {
+        remote("web3", "-a --exclude=*.log");
+        Subscription step = subscribe("www", "", "change");
+        for (String remote : List.of("web1", "web2", "web3")) {
+            owed(remote, changes("a.log"));
+        }
+        assertThat(pushed("web1", "a.log")).isEmpty();
+        assertThat(pushed("web3", "a.log")).isEmpty();
+        assertThat(pushed("web2", "a.log")).containsExactly("step");
+        assertThat(told(step)).containsExactly("/a.log");
     }
 
     @Test
