@@ -533,8 +533,7 @@ public final class Conversion {
             yaml.append(to(indent, "rsync", parameters));
             copies.add(Copy.asNamed(parameters.get("remote"), parameters.get("target"), args.port, excludes()));
         }
-        String problem =
-                new SetUp(List.of(new Mirrored(id, Path.of(watch), excludes(), copies)), MountInfo.now()).problem();
+        String problem = new SetUp(List.of(new Mirrored(id, Path.of(watch), copies)), MountInfo.now()).problem();
         if (problem != null) {
             note(tree, problem + "; as it is, neither check nor run takes it");
         }

@@ -20,7 +20,7 @@ import java.util.function.Function;
 /**
  * All mirrors of one process together, and whether they can work side by side: none may feed on itself, also by way of
  * others, and no two may delete each other's files. Chains are fine: the target of one may be the source of the next. So
- * is whatever a mirror excludes.
+ * is whatever is excluded for the copy that would read it.
  */
 public final class SetUp {
     /**
@@ -28,10 +28,9 @@ public final class SetUp {
      *
      * @param id its name, of its route
      * @param source the directory that is mirrored
-     * @param excludes what it leaves out
      * @param copies where to
      */
-    public record Mirrored(String id, Path source, Excludes excludes, List<Copy> copies) {}
+    public record Mirrored(String id, Path source, List<Copy> copies) {}
 
     /**
      * One remote of a mirror.
@@ -40,7 +39,7 @@ public final class SetUp {
      * @param target where the copy lies
      * @param port the daemon's, where the target names none; 0: rsync's own default
      * @param ssh the ssh command
-     * @param excludes what this copy leaves out
+     * @param excludes what its mirror and this copy leave out
      * @param delete whether deletions are mirrored
      * @param here the directory of this machine that the target is; null: of another machine, or not known
      */
@@ -88,7 +87,6 @@ public final class SetUp {
                 .map(mirror -> new Mirrored(
                         mirror.id(),
                         mirror.source(),
-                        mirror.unwatched(),
                         mirrors.remotesOf(mirror.id()).stream()
                                 .map(remote -> new Copy(
                                         remote.id(),
@@ -123,7 +121,7 @@ public final class SetUp {
     }
 
     private String ownSource(Placed placed) {
-        String feeds = feeds(placed, placed.mirror);
+        String feeds = feeds(placed, placed);
         if (feeds == null) {
             return null;
         }
@@ -143,13 +141,13 @@ public final class SetUp {
     private static final String CONTAINS = "contains the";
     private static final String LIES_IN = "lies in the";
 
-    /** How the copy is a part of what that mirror reads; null if it is none. */
-    private String feeds(Placed placed, Mirrored mirror) {
+    /** How the copy is a part of what is read for the other one; null if it is none. */
+    private String feeds(Placed placed, Placed other) {
         if (placed.tree == null) {
             return null;
         }
-        Tree source = sources.get(mirror.id());
-        Excludes excludes = placed.mirror == mirror ? placed.copy.excludes() : mirror.excludes();
+        Tree source = sources.get(other.mirror.id());
+        Excludes excludes = other.copy.excludes();
         for (Overlap overlap : source.overlaps(placed.tree)) {
             if (!isExcluded(excludes, overlap.here()) && !isExcluded(excludes, overlap.there())) {
                 return overlap.here().isEmpty() && overlap.there().isEmpty() ? IS : LIES_IN;
@@ -203,23 +201,22 @@ public final class SetUp {
         return below != null && !isExcluded(outer.copy.excludes(), below);
     }
 
-    /** One mirror's copy is a part of another's source. */
-    private record Feed(Placed by, String how, Mirrored to) {
+    /** One copy is a part of what is read for another. */
+    private record Feed(Placed by, String how, Placed to) {
         String text() {
-            return "target " + by.copy.text() + " of remote " + by.copy.remote() + " " + how + " source " + to.source()
-                    + " of mirror " + to.id();
+            return "target " + by.copy.text() + " of remote " + by.copy.remote() + " " + how + " source "
+                    + to.mirror.source() + " of mirror " + to.mirror.id();
         }
     }
 
-    /** A mirror that gets back, by way of others, what it has sent. */
+    /** A copy that gets back, by way of others, what was sent to it: of other mirrors, or of its own. */
     private String circle() {
-        Map<String, List<Feed>> feeds = new HashMap<>();
+        Map<Placed, List<Feed>> feeds = new HashMap<>();
         for (Placed placed : copies) {
-            for (Mirrored mirror : mirrors) {
-                String how = mirror == placed.mirror ? null : feeds(placed, mirror);
+            for (Placed other : copies) {
+                String how = placed == other ? null : feeds(placed, other);
                 if (how != null) {
-                    feeds.computeIfAbsent(placed.mirror.id(), id -> new ArrayList<>())
-                            .add(new Feed(placed, how, mirror));
+                    feeds.computeIfAbsent(placed, one -> new ArrayList<>()).add(new Feed(placed, how, other));
                 }
             }
         }
@@ -230,13 +227,13 @@ public final class SetUp {
                 .orElse(null);
     }
 
-    private static String circle(String start, Map<String, List<Feed>> feeds) {
-        Map<String, Feed> reachedBy = new HashMap<>();
-        Deque<String> reached = new ArrayDeque<>(List.of(start));
+    private static String circle(Placed start, Map<Placed, List<Feed>> feeds) {
+        Map<Placed, Feed> reachedBy = new HashMap<>();
+        Deque<Placed> reached = new ArrayDeque<>(List.of(start));
         while (!reached.isEmpty()) {
             for (Feed feed : feeds.getOrDefault(reached.remove(), List.of())) {
-                if (reachedBy.putIfAbsent(feed.to.id(), feed) == null) {
-                    reached.add(feed.to.id());
+                if (reachedBy.putIfAbsent(feed.to, feed) == null) {
+                    reached.add(feed.to);
                 }
             }
         }
@@ -244,12 +241,12 @@ public final class SetUp {
             return null;
         }
         Deque<String> way = new ArrayDeque<>();
-        String at = start;
+        Placed at = start;
         do {
             Feed feed = reachedBy.get(at);
             way.addFirst(feed.text());
-            at = feed.by.mirror.id();
-        } while (!at.equals(start));
+            at = feed.by;
+        } while (at != start);
         return "mirrors feed each other in a circle: " + String.join(", ", way);
     }
 }

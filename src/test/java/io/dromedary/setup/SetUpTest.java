@@ -37,7 +37,7 @@ class SetUpTest {
             Path here = target.kind() == Target.Kind.LOCAL ? Path.of(target.text()) : null;
             copies.add(new Copy(id + (copies.size() + 1), target, 0, ssh, Excludes.of(excluded, ""), delete, here));
         }
-        mirrors.add(new Mirrored(id, path(source), Excludes.of(excluded, ""), copies));
+        mirrors.add(new Mirrored(id, path(source), copies));
     }
 
     private Path path(String name) {
@@ -85,6 +85,33 @@ class SetUpTest {
         assertThat(problem()).isNull();
         mirror("other", "src", "src/copies");
         assertThat(problem()).contains("src/copies lies in the source");
+    }
+
+    /** Each leaves itself out, and gets the other with all that this got of it. */
+    @Test
+    void twoCopiesInTheirSourceHaveToBeExcludedForEachOther() {
+        ownExcludes("src", "/a", "/b");
+        assertThat(problem())
+                .startsWith("mirrors feed each other in a circle: ")
+                .contains("target " + path("src/a") + " of remote www1 lies in the source")
+                .contains("target " + path("src/b") + " of remote www2 lies in the source");
+        mirrors.clear();
+        ownExcludes("src", "/a,/b", "/a,/b");
+        assertThat(problem()).isNull();
+        mirrors.clear();
+        ownExcludes("src", "/a,/b", "/b");
+        assertThat(problem()).as("one way only").isNull();
+    }
+
+    private void ownExcludes(String source, String ofA, String ofB) {
+        List<Copy> copies = new ArrayList<>();
+        for (String name : List.of("a", "b")) {
+            Path target = path(source).resolve(name);
+            Excludes excludes = Excludes.of(name.equals("a") ? ofA : ofB, "");
+            copies.add(new Copy(
+                    "www" + (copies.size() + 1), Target.parse(target.toString()), 0, SSH, excludes, true, target));
+        }
+        mirrors.add(new Mirrored("www", path(source), copies));
     }
 
     @Test
