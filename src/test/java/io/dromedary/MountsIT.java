@@ -305,6 +305,67 @@ class MountsIT {
         }
     }
 
+    /** A fresh disk in the place of the right one, mounted before our eyes and while nobody watched. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "watcher=file-watch"})
+    void anotherFileSystemInItsPlaceHaltsThatPart(String setting) throws IOException {
+        Path fresh = Files.createDirectory(directory.resolve("fresh"));
+        mount(disk, "-t", "tmpfs", "tmpfs");
+        mount(fresh, "-t", "tmpfs", "tmpfs");
+        Files.createDirectory(fresh.resolve("lost+found"));
+        mountDisk();
+        String unlike =
+                "up/inner is another (file system|directory) than when it was last pushed.*: 2 of 2 names known of it are not"
+                        + " there.*that part is halted";
+        Configuration configuration = configuration().set(setting.isEmpty() ? new String[0] : new String[] {setting});
+        try (DromedaryProcess dromedary = configuration.run()) {
+            dromedary.awaitLine("live", START);
+            // Nothing was there when it was found.
+            Files.createDirectory(inner.resolve("sub"));
+            Files.writeString(inner.resolve("sub/file"), "on the disk");
+            Trees.awaitEqual(source, copy, SOON);
+            Path known = directory.resolve("state/mounts/tree/known");
+            await().atMost(SOON).untilAsserted(() -> assertThat(known).content().contains("name: sub/file"));
+            Command.run("umount", "-l", inner.toString());
+            mount(inner, "--bind", fresh.toString());
+            dromedary.awaitLine(unlike, SOON);
+            Files.writeString(inner.resolve("stray"), "on the wrong disk");
+            Files.writeString(source.resolve("up/beside"), "changed");
+            flush();
+            api.post("/api/sync");
+            flush();
+            assertThat(copy.resolve("up/inner/sub/file")).hasContent("on the disk");
+            assertThat(copy.resolve("up/inner").toFile().list()).containsExactly("sub");
+            assertThat(copy.resolve("up/beside")).hasContent("changed");
+            assertThat(api.get("/api/status").at("/mirrors/0/problem").asText())
+                    .containsPattern(unlike)
+                    .contains("dromedary resume");
+            assertThatThrownBy(() -> api.get("/observe/health/ready"))
+                    .hasMessageContaining("503")
+                    .hasMessageContaining("inner is another");
+            Command.run("umount", "-l", inner.toString());
+            Files.writeString(disk.resolve("sub/later"), "later");
+            mountDisk();
+            Trees.awaitEqual(source, copy, SOON);
+            assertThat(api.get("/api/status").at("/mirrors/0/problem").isNull()).isTrue();
+            flush();
+            dromedary.terminate();
+            dromedary.exitCode(SOON);
+        }
+        Command.run("umount", "-l", inner.toString());
+        mount(inner, "--bind", fresh.toString());
+        try (DromedaryProcess dromedary = configuration.run()) {
+            dromedary.awaitLine("up/inner is another .* that part is halted", START);
+            dromedary.awaitLine("full sync done", START);
+            flush();
+            assertThat(copy.resolve("up/inner/sub/later")).hasContent("later");
+            assertThat(copy.resolve("up/inner/stray")).doesNotExist();
+            api.post("/api/remotes/copy/resume");
+            Trees.awaitEqual(source, copy, SOON);
+            assertThat(copy.resolve("up/inner").toFile().list()).containsExactlyInAnyOrder("stray", "lost+found");
+        }
+    }
+
     /** With -x what is mounted is not looked at, and what the remote has there is its own. */
     @Test
     void ofOneFileSystemOnly() throws IOException {

@@ -12,12 +12,13 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * A few names of a source, by which it, or a copy of it, is known again. The topmost come first, and of one directory those
+ * A few names of a source, or of a part of it, by which it, or a copy of it, is known again. The topmost come first, and of one directory those
  * that have been there longest, for they are likely to stay.
  *
  * @param entries how many there are at the top, {@value #LISTED} at most; those do not count that a file system or a desktop
  *     makes by itself
- * @param names byte strings, relative to the source; none is excluded, none on a file system that is mounted below it
+ * @param names byte strings, relative to the source, or to that part; none is excluded, none on a file system that is
+ *     mounted below
  */
 public record Sample(int entries, List<String> names) {
     /** As many are asked for in one call, and looked at before a first push. */
@@ -37,7 +38,16 @@ public record Sample(int entries, List<String> names) {
 
     /** What is in the source now. */
     public static Sample of(Mirror mirror) {
-        String root = ByteString.of(mirror.source().toString()) + "/.";
+        return of(mirror, "");
+    }
+
+    /**
+     * What is in a part of the source now.
+     *
+     * @param part a directory, relative to the source; empty: the source
+     */
+    public static Sample of(Mirror mirror, String part) {
+        String root = root(mirror, part);
         List<String> names = new ArrayList<>();
         int[] entries = {0};
         Stat top = stat(root);
@@ -47,7 +57,7 @@ public record Sample(int entries, List<String> names) {
         }
         while (!directories.isEmpty() && names.size() < MOST) {
             String directory = directories.removeFirst();
-            List<Entry> here = entries(mirror, root, directory, top.dev());
+            List<Entry> here = entries(mirror, part, directory, top.dev());
             if (directory.isEmpty()) {
                 entries[0] = (int) here.stream()
                         .filter(entry -> !entry.path().startsWith("."))
@@ -66,14 +76,20 @@ public record Sample(int entries, List<String> names) {
         return new Sample(entries[0], List.copyOf(names));
     }
 
-    private static List<Entry> entries(Mirror mirror, String root, String directory, long device) {
+    private static String root(Mirror mirror, String part) {
+        return ByteString.of(mirror.source().toString()) + "/" + (part.isEmpty() ? "" : part + "/") + ".";
+    }
+
+    private static List<Entry> entries(Mirror mirror, String part, String directory, long device) {
+        String root = root(mirror, part);
+        String above = part.isEmpty() ? "" : part + "/";
         List<Entry> entries = new ArrayList<>();
         try {
             Entries.list(directory.isEmpty() ? root : root + "/" + directory, LISTED, (name, isDirectory) -> {
                 String path = directory.isEmpty() ? name : directory + "/" + name;
                 if (OF_THE_FILE_SYSTEM.contains(path)
                         || Mark.is(name)
-                        || mirror.excludes().matches(path, isDirectory)) {
+                        || mirror.excludes().matches(above + path, isDirectory)) {
                     return;
                 }
                 Stat stat = stat(root + "/" + path);
@@ -98,7 +114,12 @@ public record Sample(int entries, List<String> names) {
 
     /** Which of these names are in the source now. */
     public static List<String> present(Mirror mirror, List<String> names) {
-        String root = ByteString.of(mirror.source().toString()) + "/./";
+        return present(mirror, "", names);
+    }
+
+    /** Which of these names are in that part of the source now. */
+    public static List<String> present(Mirror mirror, String part, List<String> names) {
+        String root = root(mirror, part) + "/";
         return names.stream().filter(name -> exists(root + name)).toList();
     }
 

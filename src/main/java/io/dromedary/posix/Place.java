@@ -4,6 +4,7 @@ import io.dromedary.change.ByteString;
 import java.io.IOException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -22,8 +23,13 @@ public record Place(long fileSystem, long device, long inode, long born) {
 
     /** The directory at this path, symbolic links followed; null if there is none. */
     public static Place of(Path directory) {
+        return of(ByteString.of(directory.toString()));
+    }
+
+    /** The same of a byte string. */
+    public static Place of(String directory) {
         // The dot leads through a symlink, and has what automounts mounted.
-        String there = ByteString.of(directory.toString()) + "/.";
+        String there = directory + "/.";
         Stat stat = Entries.lstat(there);
         return stat == null || !stat.isDirectory()
                 ? null
@@ -65,12 +71,15 @@ public record Place(long fileSystem, long device, long inode, long born) {
         }
     }
 
-    /** The file system at this path for people: its type and where it was mounted from; or that it is not known. */
-    public static String describe(Path directory) {
+    /**
+     * The file system at this path, a byte string, for people: its type and where it was mounted from; or that it is not
+     * known.
+     */
+    public static String describe(String directory) {
         try {
-            FileStore store = Files.getFileStore(directory);
+            FileStore store = Files.getFileStore(Path.of(ByteString.text(directory)));
             return store.type() + " on " + store.name();
-        } catch (IOException | SecurityException e) {
+        } catch (IOException | InvalidPathException | SecurityException e) {
             return "one that is not known";
         }
     }

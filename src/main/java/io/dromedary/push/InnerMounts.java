@@ -3,6 +3,7 @@ package io.dromedary.push;
 import io.dromedary.change.ByteString;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirror;
+import io.dromedary.mirror.Sample;
 import io.dromedary.posix.Entries;
 import io.dromedary.posix.LibC;
 import io.dromedary.posix.MountTable;
@@ -23,16 +24,21 @@ import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The file systems below one mirror's source: which are mounted, and which were and are not. It is kept over restarts, in
+ * The file systems below one mirror's source: which are mounted, and which were and are not. One that has come to another's
+ * place and is unlike it ({@link Likeness}) is missing too. All is kept over restarts, in
  * a directory of its own: {@code known} says what is known, a line each, {@code mounted disk PATH}, {@code missing bind
- * PATH} or {@code owed PATH}; the others are filter rules for rsync, made of that. Safe for use by several threads.
+ * PATH} or {@code owed PATH}, and after a place what it was like; the others are filter rules for rsync, made of that. Safe for use by several threads.
  */
 final class InnerMounts {
     private static final Logger LOG = LoggerFactory.getLogger("dromedary.push");
+
+    /** How often what is mounted is looked into, in nanoseconds. */
+    private static final long PAUSE = TimeUnit.SECONDS.toNanos(1);
 
     private enum Kind {
         /** Another file system than the source's: {@code --one-file-system} leaves it out. */
@@ -68,6 +74,15 @@ final class InnerMounts {
 
     private Map<String, Mounted> mounted = new TreeMap<>();
     private final Map<String, Kind> missing = new TreeMap<>();
+    /** What each place was like while it was right, where that is known. */
+    private final Map<String, Likeness> likenesses = new TreeMap<>();
+    /** Of those that are missing although something is mounted there: why that is not taken for them. */
+    private final Map<String, String> doubts = new TreeMap<>();
+    /** Places of which more, or others, may be known by now. */
+    private final Set<String> changed = new TreeSet<>();
+
+    private long lookedAt = System.nanoTime() - PAUSE;
+
     /** What the remotes are to be sent with all below it, since it came back or is right as it is. */
     private final Set<String> owed = new TreeSet<>();
 
@@ -80,6 +95,8 @@ final class InnerMounts {
     private Parts all;
 
     private Parts oneFileSystem;
+    /** What is in the file {@code known}; null: who knows. */
+    private String saved;
 
     /** @param directory where it is kept, absolute */
     InnerMounts(Mirror mirror, MountTable table, Path directory) throws IOException {
@@ -104,10 +121,38 @@ final class InnerMounts {
         return ofOneFileSystem ? oneFileSystem : all;
     }
 
-    /** The places where something was mounted and is not, whether the remotes are of one file system or not. */
-    synchronized List<String> missing(boolean ofOneFileSystem) {
+    /** Which parts are halted and why, in one line; null: none. */
+    synchronized String problem(boolean ofOneFileSystem) {
         look();
-        return missingOf(ofOneFileSystem);
+        List<String> told = new ArrayList<>();
+        List<String> unmounted = new ArrayList<>(missingOf(ofOneFileSystem));
+        for (String place : missingOf(ofOneFileSystem)) {
+            if (doubts.containsKey(place)) {
+                unmounted.remove(place);
+                told.add(told(place, doubts.get(place)));
+            }
+        }
+        if (!unmounted.isEmpty()) {
+            told.add(0, told(unmounted));
+        }
+        return told.isEmpty() ? null : String.join("; ", told);
+    }
+
+    /** What has just changed in a file system that is mounted and right is no accident. */
+    synchronized void seen(ChangeSet changes) {
+        likenesses.forEach((place, known) -> {
+            if (!missing.containsKey(place)
+                    && changes.concerns(place)
+                    && (known.names().size() < Sample.MOST || hasLost(place, known, changes))) {
+                changed.add(place);
+            }
+        });
+    }
+
+    private boolean hasLost(String place, Likeness known, ChangeSet changes) {
+        return known.names().stream()
+                .filter(name -> changes.covers(place + "/" + name, false))
+                .anyMatch(name -> Sample.present(mirror, place, List.of(name)).isEmpty());
     }
 
     /** A person says that what is missing is right as it is. */
@@ -117,11 +162,16 @@ final class InnerMounts {
             return;
         }
         for (String place : missing.keySet()) {
-            LOG.info("{}: {} is mirrored as it is, with nothing mounted there", mirror.id(), show(place));
+            String how = doubts.containsKey(place) ? "" : ", with nothing mounted there";
+            LOG.info("{}: {} is mirrored as it is{}", mirror.id(), show(place), how);
         }
         owed.addAll(missing.keySet());
+        likenesses.keySet().removeAll(missing.keySet());
         missing.clear();
-        update();
+        doubts.clear();
+        learn();
+        makeAnew();
+        save();
     }
 
     /** What the remotes are owed, to be forgotten by {@link #paid}; empty: nothing. */
@@ -141,7 +191,8 @@ final class InnerMounts {
     private void look() {
         // First the number: what changes while the table is read is read next time.
         long now = table.generation();
-        if (now == generation && !hasMoved()) {
+        boolean due = System.nanoTime() - lookedAt > PAUSE && !(doubts.isEmpty() && changed.isEmpty());
+        if (now == generation && !due && !hasMoved()) {
             return;
         }
         boolean first = generation < 0;
@@ -157,12 +208,57 @@ final class InnerMounts {
             return;
         }
         generation = now;
-        if (!first && places.equals(mounted)) {
+        if (!first && !due && places.equals(mounted)) {
             return;
         }
+        boolean same = !first && places.equals(mounted);
+        Set<String> before = Set.copyOf(missing.keySet());
         compare(places, first);
         mounted = places;
-        update();
+        if (!same || !before.equals(missing.keySet())) {
+            makeAnew();
+        }
+        learn();
+        save();
+    }
+
+    /** What is mounted and right now is known from now on, if it was there all the while. */
+    private void learn() {
+        lookedAt = System.nanoTime();
+        boolean ofOneFileSystem = mirror.isOfOneFileSystem();
+        Map<String, Likeness> found = new TreeMap<>();
+        mounted.forEach((place, what) -> {
+            boolean ask = changed.contains(place) || !likenesses.containsKey(place);
+            if (ask && !missing.containsKey(place) && !(ofOneFileSystem && what.kind == Kind.DISK)) {
+                Likeness now = Likeness.of(mirror, place);
+                if (now != null) {
+                    found.put(place, now);
+                }
+            }
+        });
+        if (table.generation() == generation) {
+            likenesses.putAll(found);
+            changed.clear();
+        }
+        likenesses.keySet().removeIf(place -> !mounted.containsKey(place) && !missing.containsKey(place));
+    }
+
+    /** Whether what is mounted at this place is not what was there. */
+    private boolean isDoubted(String place, Mounted now) {
+        Mounted before = mounted.get(place);
+        boolean same = now.equals(before);
+        if (same && !doubts.containsKey(place)) {
+            return false;
+        }
+        Likeness known = likenesses.get(place);
+        String doubt = known == null ? null : known.unlike(mirror, place, same);
+        if (doubt == null) {
+            return false;
+        }
+        if (doubts.put(place, doubt) == null || !same) {
+            LOG.warn("{}: {}", mirror.id(), told(place, doubt));
+        }
+        return true;
     }
 
     private void compare(Map<String, Mounted> places, boolean first) {
@@ -173,23 +269,31 @@ final class InnerMounts {
             boolean moved = places.entrySet().stream()
                     .anyMatch(other -> !mounted.containsKey(other.getKey()) && before.hasMovedTo(other.getValue()));
             if (!moved) {
+                doubts.remove(place);
                 missing.put(place, before.kind);
                 LOG.warn("{}: {}", mirror.id(), told(List.of(place)));
             }
         });
-        for (String place : places.keySet()) {
+        places.forEach((place, now) -> {
+            if (isDoubted(place, now)) {
+                missing.put(place, now.kind);
+                return;
+            }
             boolean back = missing.remove(place) != null;
+            boolean doubted = doubts.remove(place) != null;
             boolean isNew = !back && !mounted.containsKey(place);
-            if (back) {
+            if (doubted) {
+                LOG.info("{}: {} is what it was", mirror.id(), show(place));
+            } else if (back) {
                 LOG.info("{}: {} is mounted again", mirror.id(), show(place));
             } else if (isNew && !first) {
                 LOG.info("{}: something is mounted at {}", mirror.id(), show(place));
             }
             // A watch that sees mounts tells of them itself, once it watches what is there.
-            if (first ? back : (back || isNew) && !mirror.seesMounts()) {
+            if (doubted || (first ? back : (back || isNew) && !mirror.seesMounts())) {
                 owed.add(place);
             }
-        }
+        });
     }
 
     /** What moves with a directory above it is no event of the table; it is looked at itself. */
@@ -200,7 +304,7 @@ final class InnerMounts {
             }
         }
         for (String place : missing.keySet()) {
-            if (LibC.isMountPoint(root + "/" + place)) {
+            if (!doubts.containsKey(place) && LibC.isMountPoint(root + "/" + place)) {
                 return true;
             }
         }
@@ -231,17 +335,18 @@ final class InnerMounts {
         return stat == null ? "" : stat.dev() + ":" + stat.ino() + ":" + stat.born();
     }
 
-    private void update() {
+    private void makeAnew() {
         all = null;
         oneFileSystem = null;
-        save();
     }
 
     private void makeParts() {
         Set<String> shut = new TreeSet<>();
         Set<String> binds = new TreeSet<>();
-        mounted.forEach((place, what) -> (what.kind == Kind.DISK ? shut : binds).add(place));
-        all = parts(withWhatIsInTheWay(missing.keySet()), Set.of(), mounted.keySet(), "");
+        Set<String> right = new TreeSet<>(mounted.keySet());
+        right.removeAll(missing.keySet());
+        right.forEach(place -> (mounted.get(place).kind == Kind.DISK ? shut : binds).add(place));
+        all = parts(withWhatIsInTheWay(missing.keySet()), Set.of(), right, "");
         oneFileSystem = parts(withWhatIsInTheWay(missingOf(true)), shut, binds, "-x");
     }
 
@@ -325,34 +430,70 @@ final class InnerMounts {
         } catch (NoSuchFileException e) {
             return;
         }
+        String place = null;
+        List<String> like = new ArrayList<>();
         for (String line : lines) {
             String[] words = line.split(" ", 3);
             try {
                 if (words.length == 3 && words[0].equals("mounted")) {
-                    mounted.put(ByteString.unescape(words[2]), new Mounted(Kind.named(words[1]), "", null));
+                    know(place, like);
+                    place = ByteString.unescape(words[2]);
+                    mounted.put(place, new Mounted(Kind.named(words[1]), "", null));
                 } else if (words.length == 3 && words[0].equals("missing")) {
-                    missing.put(ByteString.unescape(words[2]), Kind.named(words[1]));
+                    know(place, like);
+                    place = ByteString.unescape(words[2]);
+                    missing.put(place, Kind.named(words[1]));
                 } else if (words[0].equals("owed")) {
                     owed.add(ByteString.unescape(line.substring("owed ".length())));
+                } else {
+                    like.add(line);
                 }
             } catch (IllegalArgumentException e) {
                 LOG.warn("{}: left out: {}", directory.resolve("known"), e.getMessage());
             }
         }
+        know(place, like);
+    }
+
+    private void know(String place, List<String> lines) {
+        Likeness like = Likeness.parse(lines);
+        if (place != null && like.place() != null) {
+            likenesses.put(place, like);
+        }
+        lines.clear();
     }
 
     private void save() {
         StringBuilder lines = new StringBuilder();
-        mounted.forEach((place, what) -> line(lines, "mounted " + what.kind.word(), place));
-        missing.forEach((place, kind) -> line(lines, "missing " + kind.word(), place));
+        mounted.forEach((place, what) -> {
+            if (!missing.containsKey(place)) {
+                line(lines, "mounted " + what.kind.word(), place);
+                like(lines, place);
+            }
+        });
+        missing.forEach((place, kind) -> {
+            line(lines, "missing " + kind.word(), place);
+            like(lines, place);
+        });
         owed.forEach(place -> line(lines, "owed", place));
+        if (lines.toString().equals(saved)) {
+            return;
+        }
         try {
             write(directory.resolve("known"), lines.toString());
+            saved = lines.toString();
         } catch (IOException e) {
             LOG.error(
                     "{}: cannot write it, that something is not mounted will not be noticed after the next start: {}",
                     directory,
                     e.toString());
+        }
+    }
+
+    private void like(StringBuilder lines, String place) {
+        Likeness like = likenesses.get(place);
+        if (like != null) {
+            like.lines().forEach(line -> lines.append(line).append('\n'));
         }
     }
 
@@ -369,8 +510,13 @@ final class InnerMounts {
         Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
     }
 
+    private static String told(String place, String doubt) {
+        return show(place) + doubt + " Until then that part is halted, nothing in it is sent or deleted."
+                + " If this is right: dromedary resume REMOTE";
+    }
+
     /** What a person is told of these places, in one line. */
-    static String told(List<String> places) {
+    private static String told(List<String> places) {
         String more = places.size() > 1 ? " and " + (places.size() - 1) + " more places" : "";
         return "nothing is mounted at " + show(places.get(0)) + more
                 + " any more: that part is halted, nothing in it is"

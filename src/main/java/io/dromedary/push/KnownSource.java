@@ -1,10 +1,8 @@
 package io.dromedary.push;
 
-import io.dromedary.change.ByteString;
 import io.dromedary.change.ChangeSet;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Sample;
-import io.dromedary.posix.Place;
 import io.dromedary.posix.PosixException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,8 +14,7 @@ import java.util.concurrent.TimeUnit;
 /**
  * What one mirror's source was like, over restarts, and whether what is there now is that source.
  *
- * <p>Remembered are its file system and directory ({@link Place}), whether it was a mount point, how many entries it had,
- * and a few of their names ({@link Sample}). What is found before the first push of a run is doubted if it is
+ * <p>Remembered is its {@link Likeness}, and whether it was a mount point. What is found before the first push of a run is doubted if it is
  *
  * <ul>
  *   <li>no mount point, though it was one;
@@ -33,13 +30,6 @@ import java.util.concurrent.TimeUnit;
 final class KnownSource {
     private static final String FILLED = "had files when it was last pushed";
     private static final String MOUNTED = "was a mount point";
-    private static final String FILE_SYSTEM = "file system";
-    private static final String PLACE = "place";
-    private static final String ENTRIES = "entries";
-    private static final String NAME = "name";
-
-    /** Of a source that had ten times as many entries what is left is trifles. */
-    private static final int TRIFLES = 10;
 
     /** With fewer names, and in a stream of changes, it is looked at for more after this time, in nanoseconds. */
     private static final long PAUSE = TimeUnit.SECONDS.toNanos(1);
@@ -47,7 +37,7 @@ final class KnownSource {
     private final Mirror mirror;
     private final Path file;
     private Note note;
-    private List<String> names;
+    private Likeness known;
     private Set<String> deleted = new HashSet<>();
     private boolean trusted;
     private boolean doubted;
@@ -61,7 +51,7 @@ final class KnownSource {
 
     private void read() {
         note = new Note(file);
-        names = note.all(NAME);
+        known = Likeness.parse(note.lines());
     }
 
     /** Before any event of this run: what is found from now on to be missing was deleted before our eyes. */
@@ -130,42 +120,12 @@ final class KnownSource {
     }
 
     private String unlike(String remote) {
-        String place = note.first(PLACE);
-        Place before = place == null ? null : Place.parse(place);
-        if (before == null || names.isEmpty() || mirror.isEmpty()) {
-            return null;
-        }
-        int gone = names.size() - Sample.present(mirror, names).size();
-        Place now = Place.of(mirror.source());
-        boolean another = !before.isSame(now);
-        boolean most = gone * 2 > names.size();
-        boolean trifles = gone == names.size() && Sample.of(mirror).entries() * TRIFLES <= number(note.first(ENTRIES));
-        if (!(another || doubted ? most : trifles)) {
-            return null;
-        }
-        return "source " + mirror.source() + (another ? other(before, now) : " was emptied while nobody watched") + ": "
-                + gone
-                + " of " + names.size() + " names known of it are not there; it goes on when they are. "
-                + right(remote);
-    }
-
-    private String other(Place before, Place now) {
-        String was = note.first(FILE_SYSTEM);
-        String is = Place.describe(mirror.source());
-        if (was != null && !was.equals(ByteString.of(is))) {
-            return " was " + ByteString.readable(was) + " when it was last pushed and is " + is;
-        }
-        return now != null && before.fileSystem() != now.fileSystem()
-                ? " is another file system than when it was last pushed, though again " + is
-                : " is another directory than when it was last pushed";
+        String how = mirror.isEmpty() ? null : known.unlike(mirror, "", doubted);
+        return how == null ? null : "source " + mirror.source() + how + " " + right(remote);
     }
 
     private static String right(String remote) {
         return "If this is right: dromedary resume " + remote;
-    }
-
-    private static int number(String text) {
-        return text != null && text.matches("\\d{1,9}") ? Integer.parseInt(text) : 0;
     }
 
     /** What has just changed: what was deleted before our eyes is missed by nobody. */
@@ -181,7 +141,7 @@ final class KnownSource {
     }
 
     private void missed(ChangeSet changes) {
-        for (String name : names) {
+        for (String name : known.names()) {
             if (changes.covers(name, false)) {
                 if (Sample.present(mirror, List.of(name)).isEmpty()) {
                     deleted.add(name);
@@ -191,8 +151,8 @@ final class KnownSource {
             }
         }
         boolean empty = mirror.isEmpty();
-        boolean others = deleted.size() * 4 > names.size();
-        boolean more = names.size() < Sample.MOST && System.nanoTime() - lookedAt > PAUSE;
+        boolean others = deleted.size() * 4 > known.names().size();
+        boolean more = known.names().size() < Sample.MOST && System.nanoTime() - lookedAt > PAUSE;
         if (empty ? !mirror.wasFilled() : !others && !more) {
             return;
         }
@@ -209,30 +169,26 @@ final class KnownSource {
 
     private void remember() {
         lookedAt = System.nanoTime();
-        Place place = Place.of(mirror.source());
-        Sample sample = Sample.of(mirror);
-        if (place == null) {
+        Likeness now = Likeness.of(mirror, "");
+        if (now == null) {
             return;
         }
         List<String> lines = new ArrayList<>(List.of(FILLED));
         if (mirror.isMountPoint()) {
             lines.add(MOUNTED);
         }
-        lines.add(Note.line(FILE_SYSTEM, ByteString.of(Place.describe(mirror.source()))));
-        lines.add(Note.line(PLACE, place.line()));
-        lines.add(Note.line(ENTRIES, Integer.toString(sample.entries())));
-        sample.names().forEach(name -> lines.add(Note.line(NAME, name)));
+        lines.addAll(now.lines());
         note.write(
                 "what " + mirror.source()
                         + " was like when it was last pushed; delete this file to take what is there for it",
                 lines);
-        names = sample.names();
+        known = now;
         deleted = new HashSet<>();
     }
 
     private void forget() {
         note.delete();
-        names = List.of();
+        known = Likeness.parse(List.of());
         deleted = new HashSet<>();
     }
 

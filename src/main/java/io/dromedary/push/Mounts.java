@@ -18,6 +18,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import org.apache.camel.Body;
+import org.apache.camel.Header;
 
 /**
  * The file systems that are mounted below the sources, so that one that is not mounted any more is no reason to delete
@@ -68,11 +70,18 @@ public final class Mounts implements AutoCloseable {
     /** Which parts of the mirror are halted, in one line; null: none. */
     public String problem(Mirror mirror) {
         Collection<Remote> remotes = mirrors.remotesOf(mirror.id());
-        if (directory == null || remotes.isEmpty()) {
-            return null;
+        return directory == null || remotes.isEmpty() ? null : of(mirror).problem(mirror.isOfOneFileSystem());
+    }
+
+    /** Called with each message of a watch: what was deleted before our eyes is no accident. */
+    public void seen(@Header("mirror") String mirror, @Body ChangeSet changes) {
+        InnerMounts looked;
+        synchronized (this) {
+            looked = known.get(mirrors.mirror(mirror).id());
         }
-        List<String> missing = of(mirror).missing(mirror.isOfOneFileSystem());
-        return missing.isEmpty() ? null : InnerMounts.told(missing);
+        if (looked != null) {
+            looked.seen(changes);
+        }
     }
 
     /** A person says that what is not mounted any more is right as it is: it is mirrored like all else. */

@@ -54,24 +54,38 @@ final class Note {
         return lines != null && lines.contains(key);
     }
 
+    /** All of it; nothing if there is none. */
+    List<String> lines() {
+        return lines == null ? List.of() : lines;
+    }
+
     /** The values of this key, in their order. */
     List<String> all(String key) {
+        return all(lines(), key);
+    }
+
+    /** The first value of this key; null: none. */
+    String first(String key) {
+        return first(lines(), key);
+    }
+
+    /** The values of this key in such lines, in their order. */
+    static List<String> all(List<String> lines, String key) {
         List<String> values = new ArrayList<>();
-        for (String line : lines == null ? List.<String>of() : lines) {
+        for (String line : lines) {
             if (line.startsWith(key + ": ")) {
                 try {
                     values.add(ByteString.unescape(line.substring(key.length() + 2)));
                 } catch (IllegalArgumentException e) {
-                    LOG.warn("{}: left out: {}", file, e.getMessage());
+                    LOG.warn("left out of what is remembered: {}", e.getMessage());
                 }
             }
         }
         return values;
     }
 
-    /** The first value of this key; null: none. */
-    String first(String key) {
-        List<String> values = all(key);
+    static String first(List<String> lines, String key) {
+        List<String> values = all(lines, key);
         return values.isEmpty() ? null : values.get(0);
     }
 
