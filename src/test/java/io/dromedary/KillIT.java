@@ -3,6 +3,7 @@ package io.dromedary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.dromedary.testbed.Api;
 import io.dromedary.testbed.Churn;
 import io.dromedary.testbed.Command;
 import io.dromedary.testbed.Configuration;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -194,6 +196,21 @@ class KillIT {
                 throw new AssertionError(when + ", seed " + seed + ": " + e.getMessage(), e);
             }
         }
+    }
+
+    /** Its state directory is all it writes to. */
+    @Test
+    void nothingIsLeftInTheTemporaryDirectory() throws Exception {
+        Path temporary = Files.createDirectory(directory.resolve("tmp"));
+        Path near = Files.createDirectory(directory.resolve("near"));
+        Configuration one = new Configuration(directory, source)
+                .remote("near", near.toString())
+                .set(new Api().setting());
+        try (DromedaryProcess dromedary = one.run(Map.of("DROMEDARY_JAVA_OPTS", "-Djava.io.tmpdir=" + temporary))) {
+            dromedary.awaitLine("near: .*live", START);
+            dromedary.kill();
+        }
+        assertThat(temporary).isEmptyDirectory();
     }
 
     /** An rsync that a kill left behind works by a list that is old: it would undo what the next run pushes. */

@@ -83,6 +83,8 @@ final class Engine implements AutoCloseable {
 
     /** Status, API, health and metrics on one port. */
     private void serve() {
+        // Else Vert.x makes a directory in /tmp for files of the class path, and a kill leaves it there.
+        System.setProperty("vertx.disableFileCPResolving", "true");
         for (String file : List.of("status", "page")) {
             onceConfigured(() -> PluginHelper.getRoutesLoader(context())
                     .loadRoutes(ResourceHelper.resolveMandatoryResource(

@@ -60,6 +60,9 @@ final class OwnHost {
 
     private static final Set<String> NAMES = names();
 
+    /** What goes wrong, in a line that is neither an entry nor of a daemon's greeting. */
+    private static final Pattern WORDS = Pattern.compile("^(rsync|ssh|@ERROR|ERROR)");
+
     /** rsync's codes for a server that does not answer. */
     private static final Set<Integer> NO_ANSWER = Set.of(10, 12, 30, 35, 255);
 
@@ -314,12 +317,7 @@ final class OwnHost {
                 new ProcessBuilder(command).directory(remote.mirror().source().toFile());
         builder.environment().putAll(Map.of("LC_ALL", "C", "TZ", "UTC"));
         try {
-            Path errors = Files.createTempFile("dromedary-list", "", OwnerOnly.file());
-            try {
-                return list(builder.redirectError(errors.toFile()).start(), paths, errors);
-            } finally {
-                Files.deleteIfExists(errors);
-            }
+            return list(builder.redirectErrorStream(true).start(), paths);
         } catch (NoAnswer e) {
             throw e;
         } catch (IOException e) {
@@ -328,7 +326,7 @@ final class OwnHost {
         }
     }
 
-    private static List<Listed> list(Process process, List<String> paths, Path errors) throws IOException {
+    private static List<Listed> list(Process process, List<String> paths) throws IOException {
         // One that does not end would hold up the start.
         process.onExit().orTimeout(SECONDS, TimeUnit.SECONDS).exceptionally(e -> process.destroyForcibly());
         try (OutputStream list = process.getOutputStream()) {
@@ -340,17 +338,19 @@ final class OwnHost {
             LOG.debug("rsync has ended before its list: {}", e.toString());
         }
         List<Listed> listed = new ArrayList<>();
+        String words = null;
         String told = new String(process.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
         for (String line : told.split("\n")) {
             Matcher entry = LISTED.matcher(line);
             if (entry.matches()) {
                 listed.add(new Listed(entry.group(1), entry.group(2)));
+            } else if (words == null && WORDS.matcher(line).find() || line.contains("max connections")) {
+                words = line.strip();
             }
         }
         int exitCode = process.onExit().join().exitValue();
-        String words = Files.readString(errors, StandardCharsets.ISO_8859_1).strip();
-        if (NO_ANSWER.contains(exitCode) || words.contains("max connections")) {
-            throw new NoAnswer(words.lines().findFirst().orElse("rsync exit code " + exitCode));
+        if (NO_ANSWER.contains(exitCode) || words != null && words.contains("max connections")) {
+            throw new NoAnswer(words == null ? "rsync exit code " + exitCode : words);
         }
         return listed;
     }
