@@ -31,6 +31,7 @@ public final class Receiver {
         IGNORE_EXISTING("ignore-existing", "files of new directories may come half-written first"),
         LINKED("link-dest", "what is renamed is sent"),
         FUZZY("fuzzy", "what is renamed is sent", "y"),
+        PARTS("partial-dir", "a large file whose transfer is cut is sent anew"),
         PROTECTED("protect-args", "what is renamed is sent", "secluded-args", "s"),
         ITEMIZED("log-format", "max-delete, verify and regular expressions cannot ask it", "out-format");
 

@@ -285,6 +285,7 @@ public final class Receivers {
                     case NANOSECONDS -> "--modify-window=-1";
                     case TIMEOUT -> "--timeout=60";
                     case LINKED -> "--link-dest=.";
+                    case PARTS -> "--partial-dir=" + LargeFiles.PARTIAL;
                     case ITEMIZED -> Difference.FORMAT;
                     default -> "--" + ability.option();
                 }));

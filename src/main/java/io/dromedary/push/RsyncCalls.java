@@ -8,6 +8,7 @@ import io.dromedary.mirror.Following.Seen;
 import io.dromedary.mirror.Following.What;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Receiver.Ability;
 import io.dromedary.mirror.Remote;
 import io.dromedary.mirror.Target;
 import io.dromedary.posix.Entries;
@@ -319,9 +320,10 @@ public final class RsyncCalls {
             return List.of();
         }
         if (changes.size() == 1 && sorted.large.containsKey(path)) {
-            boolean known = !writesInPlace(remote) && largeFiles.partials().begin(remote.id(), path);
+            boolean keepsParts = !writesInPlace(remote) && remote.receiver().takes(Ability.PARTS);
+            boolean known = keepsParts && largeFiles.partials().begin(remote.id(), path);
             List<String> options = new ArrayList<>(List.of("--no-r", "--ignore-missing-args"));
-            if (!writesInPlace(remote)) {
+            if (keepsParts) {
                 options.add("--partial-dir=" + LargeFiles.PARTIAL);
             }
             if (sorted.large.get(path)) {
@@ -441,7 +443,6 @@ public final class RsyncCalls {
         List<String> options = remote.options();
         List<String> ends = ends(remote);
         return rsyncProcess.transfer(arguments -> arguments.size() > options.size()
-                && arguments.stream().noneMatch(("--partial-dir=" + LargeFiles.PARTIAL)::equals)
                 && Collections.indexOfSubList(arguments, options) >= 0
                 && arguments
                         .subList(arguments.size() - ends.size(), arguments.size())

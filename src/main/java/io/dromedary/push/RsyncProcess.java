@@ -101,7 +101,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             Pattern.compile("^rsync error:|connection unexpectedly closed|Connection reset by peer|Broken pipe");
 
     private final Set<Process> running = ConcurrentHashMap.newKeySet();
-    /** Of the calls under way that tell, by their arguments. */
+    /** Of the calls under way that tell, by their arguments; but for those of large files. */
     private final Map<List<String>, Transfer> transfers = new ConcurrentHashMap<>();
 
     private volatile boolean closed;
@@ -162,13 +162,12 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             builder.environment().put(MARK, stateDir);
         }
         Consumer<String> told = null;
-        if (command.getArgs().contains(Transfer.OPTION)) {
-            transfers.put(command.getArgs(), Transfer.start());
-            told = text -> transfers.computeIfPresent(command.getArgs(), (call, transfer) -> transfer.after(text));
-        }
         LargeFiles.Sending large = command.getInput() instanceof RsyncCalls.LargeList list ? list.sending() : null;
         if (large != null) {
             told = large::told;
+        } else if (command.getArgs().contains(Transfer.OPTION)) {
+            transfers.put(command.getArgs(), Transfer.start());
+            told = text -> transfers.computeIfPresent(command.getArgs(), (call, transfer) -> transfer.after(text));
         }
         Process process = null;
         try {
