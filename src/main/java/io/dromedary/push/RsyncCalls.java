@@ -317,7 +317,12 @@ public final class RsyncCalls {
         ChangeSet changes = batch.changes();
         Sorted sorted = sorted(remote, changes, Map.of());
         if (batch.refused().containsKey(path)) {
-            return List.of();
+            // There was no room for it, and what it has left takes the room of others.
+            List<Call> deletion = new ArrayList<>();
+            if (!writesInPlace(remote)) {
+                addLeftover(deletion, remote, path);
+            }
+            return deletion;
         }
         if (changes.size() == 1 && sorted.large.containsKey(path)) {
             boolean keepsParts = !writesInPlace(remote) && remote.receiver().takes(Ability.PARTS);
@@ -344,11 +349,7 @@ public final class RsyncCalls {
                             () -> new LargeList(input(List.of(path), Set.of()), sending))));
             if (known) {
                 // Nothing was sent if the file is what the remote had before it was cut.
-                addRules(
-                        calls,
-                        remote,
-                        List.of(leftOver(path, largeFiles.partials().paths(remote.id()))),
-                        Set.of());
+                addLeftover(calls, remote, path);
             }
             return calls;
         }
@@ -415,6 +416,10 @@ public final class RsyncCalls {
             }
         }
         addRules(calls, remote, left, Set.of());
+    }
+
+    private void addLeftover(List<Call> calls, Remote remote, String path) {
+        addRules(calls, remote, List.of(leftOver(path, largeFiles.partials().paths(remote.id()))), Set.of());
     }
 
     /** Where the remote keeps what was sent of this path: its directory for that, unless others have something there. */
