@@ -225,6 +225,8 @@ function remoteBody(id) {
         element('div', { class: 'progress', hidden: '' },
           element('progress', { max: '100', 'aria-label': 'Full sync of ' + id }),
           element('span', { class: 'far' })),
+        element('ul', { class: 'large', 'aria-label': 'Large files on their way to ' + id, hidden: '' }),
+        element('details', { class: 'waiting', hidden: '' }, element('summary'), element('ul', { class: 'large' })),
         element('p', { class: 'receiver', hidden: '' }),
         element('p', { class: 'bad error', hidden: '' }))));
   body.querySelector('.actions').append(
@@ -259,13 +261,58 @@ function showRemote(body, remote, recent) {
     attribute(body.querySelector('progress'), 'value', String(far.percent));
     text(find('far'), progress(far));
   }
+  showLarge(find('large'), remote, remote.large);
+  const waiting = find('waiting');
+  waiting.hidden = !remote.largeWaiting.files;
+  text(waiting.querySelector('summary'), several(remote.largeWaiting.files, 'large file') + ' waiting, '
+    + bytes(remote.largeWaiting.bytes));
+  showLarge(waiting.querySelector('ul'), remote, remote.largeWaiting.next);
   const hasFailed = ['down', 'halted'].includes(remote.state) || remote.failed > 0;
   const wrong = [remote.refusal, hasFailed && remote.lastError].filter(Boolean).join(' \u00b7 ');
   find('error').hidden = !wrong;
   text(find('error'), wrong);
   find('receiver').hidden = !remote.receiver;
   text(find('receiver'), remote.receiver ?? '');
-  find('more').hidden = !far && !wrong && !remote.receiver;
+  find('more').hidden = !far && !wrong && !remote.receiver && !remote.large.length && !remote.largeWaiting.files;
+}
+
+function showLarge(list, remote, files) {
+  list.hidden = !files.length;
+  children(list, files.map(file => file.path), path => largeItem(path, remote.id))
+    .forEach((item, index) => showLargeItem(item, files[index]));
+}
+
+function largeItem(path, remote) {
+  const here = action => 'api/failed/' + action + '?remote=' + encodeURIComponent(remote)
+    + '&path=' + encodeURIComponent(path);
+  return element('li', {},
+    element('progress', { max: '100', 'aria-label': path, hidden: '' }),
+    element('span', { class: 'path' }, path),
+    element('span', { class: 'soft' }),
+    element('span', { class: 'actions' },
+      button('Put off', path, () => ask(here('defer'), 'POST')), ' ',
+      button('Drop', path, async () => {
+        if (await sure('Drop ' + path + '?',
+          remote + ' will not get it until it changes again. The next full sync brings it all the same.', 'Drop')) {
+          await ask(here('drop'), 'POST');
+        }
+      })));
+}
+
+function showLargeItem(item, file) {
+  const bar = item.querySelector('progress');
+  const told = [bytes(file.size)];
+  bar.hidden = file.sent === undefined;
+  if (!bar.hidden) {
+    const percent = Math.floor(100 * file.sent / Math.max(1, file.size));
+    attribute(bar, 'value', String(percent));
+    told.unshift(percent + NARROW_NO_BREAK + '% of ' + told.pop());
+    told.push(bytes(file.bytesPerSecond) + '/s');
+    if (file.secondsLeft !== null) {
+      told.push(duration(file.secondsLeft) + ' left');
+    }
+  }
+  text(item.querySelector('.soft'), told.join(' \u00b7 '));
 }
 
 function progress(far) {

@@ -131,6 +131,7 @@ public final class StatusCommand implements Callable<Integer> {
                 if (StatusLine.transfer(remote) != null) {
                     lines.add("  " + StatusLine.progress(List.of(StatusLine.transfer(remote))));
                 }
+                lines.addAll(large(remote));
                 if (remote.get("receiver") != null) {
                     lines.add(cut("  - " + remote.get("receiver"), COLUMNS));
                 }
@@ -145,6 +146,27 @@ public final class StatusCommand implements Callable<Integer> {
             }
         }
         return lines.isEmpty() ? List.of("no mirror") : lines;
+    }
+
+    /** What is on its way of large files, a line for each, and what waits behind. */
+    private static List<String> large(Map<String, Object> remote) {
+        List<String> lines = new ArrayList<>();
+        for (Map<String, Object> file : objects(remote, "large")) {
+            String far = ": " + StatusLine.large(List.of(file));
+            String path = text(file, "path");
+            int most = COLUMNS - 4 - far.length();
+            lines.add("  > " + (path.length() <= most ? path : "…" + path.substring(path.length() - most + 1)) + far);
+        }
+        if (remote.get("largeWaiting") instanceof Map<?, ?> map) {
+            @SuppressWarnings("unchecked")
+            Map<String, Object> waiting = (Map<String, Object>) map;
+            long files = (long) number(waiting, "files");
+            if (files > 0) {
+                lines.add("  > " + files + " large file" + (files == 1 ? " waits, " : "s wait, ")
+                        + bytes(number(waiting, "bytes")));
+            }
+        }
+        return lines;
     }
 
     private static String row(String... cells) {

@@ -118,6 +118,12 @@ final class StatusLine implements AutoCloseable {
         if (!transfers.isEmpty()) {
             told.add("full sync " + progress(transfers));
         }
+        List<Map<String, Object>> large = remotes.stream()
+                .flatMap(remote -> StatusCommand.objects(remote, "large").stream())
+                .toList();
+        if (!large.isEmpty()) {
+            told.add((large.size() == 1 ? "1 large file " : large.size() + " large files ") + large(large));
+        }
         Map<String, Integer> states = new TreeMap<>(Collections.reverseOrder());
         remotes.forEach(remote -> states.merge(String.valueOf(remote.get("state")), 1, Integer::sum));
         List<String> counts = new ArrayList<>();
@@ -144,15 +150,29 @@ final class StatusLine implements AutoCloseable {
     static String progress(List<Map<String, Object>> transfers) {
         int percent = (int) (sum(transfers, "percent") / transfers.size());
         int full = percent * BAR / 100;
-        double left = transfers.stream()
-                .mapToDouble(transfer ->
-                        transfer.get("secondsLeft") == null ? -1 : StatusCommand.number(transfer, "secondsLeft"))
-                .reduce(0, (a, b) -> a < 0 || b < 0 ? -1 : Math.max(a, b));
+        double left = longest(transfers);
         return "[" + "#".repeat(full) + "-".repeat(BAR - full) + "] " + percent + "% "
                 + (long) sum(transfers, "files") + " files, "
                 + StatusCommand.bytes(sum(transfers, "bytes")) + ", "
                 + StatusCommand.bytes(sum(transfers, "bytesPerSecond")) + "/s"
                 + (left < 0 ? "" : ", " + StatusCommand.duration(left) + " left");
+    }
+
+    /** How far large files are; of several the sums, and the time of the one that takes longest. */
+    static String large(List<Map<String, Object>> files) {
+        double size = sum(files, "size");
+        double left = longest(files);
+        return (size == 0 ? 0 : (int) (100 * sum(files, "sent") / size)) + "% of " + StatusCommand.bytes(size) + ", "
+                + StatusCommand.bytes(sum(files, "bytesPerSecond")) + "/s"
+                + (left < 0 ? "" : ", " + StatusCommand.duration(left) + " left");
+    }
+
+    /** Negative if of one nobody can tell. */
+    private static double longest(List<Map<String, Object>> transfers) {
+        return transfers.stream()
+                .mapToDouble(transfer ->
+                        transfer.get("secondsLeft") == null ? -1 : StatusCommand.number(transfer, "secondsLeft"))
+                .reduce(0, (a, b) -> a < 0 || b < 0 ? -1 : Math.max(a, b));
     }
 
     /** How far the full sync of this remote is; null if there is none. */

@@ -153,27 +153,43 @@ public final class SteeringCommands {
     /** {@code dromedary failed}. */
     @Command(
             name = "failed",
-            description = "What remotes have failed to get: lists it, tries it again now, or forgets it.")
+            description = {
+                "What remotes have failed to get: lists it, tries it again now, or forgets it.",
+                "With PATH: a large file that waits or is on its way lets others go first (defer), or is forgotten until",
+                "it changes (drop)."
+            })
     static final class Failed extends Steering {
         /** What to do with it. */
         enum Action {
             list,
             retry,
+            defer,
             drop
         }
 
         @Parameters(
                 arity = "0..1",
-                paramLabel = "list|retry|drop",
+                index = "0",
+                paramLabel = "list|retry|defer|drop",
                 defaultValue = "list",
-                description = "list (default), retry or drop.")
+                description = "list (default), retry, defer or drop.")
         private Action action;
+
+        @Parameters(
+                arity = "0..1",
+                index = "1",
+                paramLabel = "PATH",
+                description = "Below the source, as status writes it; with --remote, for defer and drop.")
+        private String path;
 
         @Option(names = "--remote", paramLabel = "REMOTE", description = "Only this remote.")
         private String remote;
 
         @Override
         public Integer call() throws IOException {
+            if (path != null && action != Action.defer && action != Action.drop) {
+                throw new IllegalArgumentException("PATH = " + path + ": allowed with defer and drop");
+            }
             switch (action) {
                 case list ->
                     failed(running.get(Running.address("/api/failed", "remote", remote)))
@@ -181,8 +197,13 @@ public final class SteeringCommands {
                 case retry ->
                     say(running.post(Running.address("/api/failed/retry", "remote", remote))
                                     .get("changes") + " changes are tried again");
+                case defer -> {
+                    running.post(Running.address("/api/failed/defer", "remote", remote, "path", path));
+                    say(path + " goes after the other large files of " + remote);
+                }
                 case drop -> {
-                    JsonObject answer = running.post(Running.address("/api/failed/drop", "remote", remote));
+                    JsonObject answer =
+                            running.post(Running.address("/api/failed/drop", "remote", remote, "path", path));
                     say(answer.get("changes") + " changes are forgotten");
                     if (answer.get("owing") instanceof List<?> owing && !owing.isEmpty()) {
                         List<String> names = owing.stream().map(String::valueOf).toList();

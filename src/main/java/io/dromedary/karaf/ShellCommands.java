@@ -123,10 +123,14 @@ public final class ShellCommands {
     @Command(
             scope = "dromedary",
             name = "failed",
-            description = "What remotes have failed to get: list, retry (now) or drop (forget)")
+            description =
+                    "What remotes have failed to get: list, retry (now) or drop (forget); of one large file, defer or drop it")
     public static final class Failed extends Base {
-        @Argument(name = "action", description = "list, retry or drop")
+        @Argument(name = "action", description = "list, retry, defer or drop")
         private String action = "list";
+
+        @Argument(index = 1, name = "path", description = "Defer or drop this one alone")
+        private String path;
 
         @Option(name = "--remote", description = "Only this remote")
         private String remote;
@@ -142,10 +146,14 @@ public final class ShellCommands {
                     say(List.of(answer.get("changes") + " changes are tried again"));
                 }
                 case "drop" -> {
-                    JsonObject answer = json(steering().drop(null, remote, null));
+                    JsonObject answer = json(steering().drop(null, remote, null, path));
                     say(List.of(answer.get("changes") + " changes are forgotten"));
                 }
-                default -> throw new IllegalArgumentException(action + ": allowed is list, retry or drop");
+                case "defer" -> {
+                    steering().defer(remote, path);
+                    say(List.of(path + " goes after the other large files"));
+                }
+                default -> throw new IllegalArgumentException(action + ": allowed is list, retry, defer or drop");
             }
             return null;
         }

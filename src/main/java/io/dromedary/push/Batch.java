@@ -18,6 +18,15 @@ import java.util.TreeSet;
  * disk until they are through. Body of the messages between the aggregate and rsync.
  */
 public final class Batch {
+    /** What has become, by hand, of a large file's push that waits or is under way. */
+    enum Withdrawn {
+        NO,
+        /** It goes back to its lane. */
+        PUT_BACK,
+        /** It is forgotten. */
+        DROPPED
+    }
+
     private final ChangeSet changes = new ChangeSet();
     private final List<Path> files = new ArrayList<>();
     private Instant since = Instant.now();
@@ -46,6 +55,7 @@ public final class Batch {
 
     private final Set<String> unneeded = new TreeSet<>();
     private boolean settled;
+    private volatile Withdrawn withdrawn = Withdrawn.NO;
     /** What was in them. */
     private final ChangeSet elsewhere = new ChangeSet();
 
@@ -161,14 +171,29 @@ public final class Batch {
         return settled;
     }
 
+    /** Called on any thread. */
+    void withdraw(Withdrawn how) {
+        withdrawn = how;
+    }
+
+    /** Whether it is to be ended before it has come to its end. */
+    boolean isWithdrawn() {
+        return withdrawn != Withdrawn.NO;
+    }
+
+    boolean isDropped() {
+        return withdrawn == Withdrawn.DROPPED;
+    }
+
     /** Those of its changes that are not through with it, but go by other lanes. */
     public ChangeSet elsewhere() {
         return elsewhere;
     }
 
-    /** Whether all of it goes by other lanes, so that nothing was pushed. */
+    /** Whether all of it goes by other lanes, or is forgotten, so that nothing was pushed. */
     boolean isHandedOver() {
-        return !elsewhere.isEmpty() && refused.isEmpty() && through().isEmpty();
+        return isDropped()
+                || !elsewhere.isEmpty() && refused.isEmpty() && through().isEmpty();
     }
 
     /** Marks it as coming from the fail queue: it may try a remote that is down. */
@@ -264,6 +289,9 @@ public final class Batch {
 
     /** Its changes but for what was refused, for whoever is told of what got through. */
     public ChangeSet through() {
+        if (isDropped()) {
+            return new ChangeSet();
+        }
         if (refused.isEmpty() && elsewhere.isEmpty()) {
             return changes;
         }

@@ -349,6 +349,10 @@ public final class FailQueue implements AutoCloseable {
             keep(remote, whole, new RsyncException(23, error));
             return;
         }
+        write(remote, paths);
+    }
+
+    private void write(String remote, RefusedPaths paths) {
         try {
             if (paths.isEmpty()) {
                 deleteRefused(paths);
@@ -382,6 +386,11 @@ public final class FailQueue implements AutoCloseable {
             @ExchangeProperty(Exchange.EXCEPTION_CAUGHT) Exception error) {
         closeJournal(batch);
         Lane lane = batch.lane();
+        if (batch.isDropped()) {
+            delete(batch.files());
+            large(remote).remove(lane.path());
+            return;
+        }
         Outage outage = lane.isLarge()
                 ? large(remote).computeIfAbsent(lane.path(), path -> new Outage())
                 : outages.computeIfAbsent(remote, id -> new Outage());
@@ -520,6 +529,23 @@ public final class FailQueue implements AutoCloseable {
         delete(files);
         large(remote).clear();
         return dropped;
+    }
+
+    /**
+     * Forgets one path that this remote has failed to get by itself: a large file, or a path that was refused.
+     *
+     * @return whether there was one
+     */
+    synchronized boolean drop(String remote, String path) {
+        Outage outage = large(remote).remove(path);
+        if (outage != null && outage.file != null) {
+            delete(List.of(outage.file));
+        }
+        boolean refusal = refused(remote).drop(path);
+        if (refusal) {
+            write(remote, refused(remote));
+        }
+        return refusal || outage != null;
     }
 
     /**

@@ -57,8 +57,13 @@ public final class Gate implements CamelContextAware, AutoCloseable {
     /** Large files that have lanes, for each remote; more of them wait on one, so that an outage costs bounded memory. */
     static final int MOST_LARGE = 1_000;
 
+    /** Large files that wait of which more is told than their number. */
+    private static final int MOST_TOLD = 20;
+
     /** What a remote takes in a second, for the order of large files: a slow line's and a fast one's lie on both sides. */
     private static final long BYTES_PER_SECOND = 10_000_000;
+
+    private static final String NEARLY_THERE = "it is nearly there, and is sent to its end";
 
     private static final long ORIGIN = System.nanoTime();
     private static final long SUMMARY = 10_000;
@@ -129,11 +134,16 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         /** All lanes, in the order in which they may leave. */
         List<Track> tracks() {
             List<Track> all = new ArrayList<>(List.of(live, full));
-            large.values().stream()
-                    .sorted(Comparator.comparingLong(Track::turn))
-                    .forEach(all::add);
+            all.addAll(largeInTurn());
             all.add(later);
             return all;
+        }
+
+        List<Track> largeInTurn() {
+            return large.values().stream()
+                    .sorted(Comparator.comparingLong((Track lane) -> lane.deferred)
+                            .thenComparingLong(Track::turn))
+                    .toList();
         }
     }
 
@@ -170,6 +180,10 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
         /** Bytes of the file of a large lane, when it was last looked at. */
         long size;
+        /** When, since {@link #ORIGIN}, a person has put it off, so that all others go before it; 0: nobody has. */
+        long deferred;
+        /** What waits is forgotten by hand: it leaves at once, and nothing is pushed of it. */
+        boolean dropped;
 
         Track(String remote, Lane lane, State state) {
             this.lane = lane;
@@ -182,6 +196,10 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         long turn() {
             long since = gathering == null ? started : gathering.sinceNanos();
             return since - ORIGIN + size / BYTES_PER_SECOND * 1_000_000_000L;
+        }
+
+        boolean isNext() {
+            return waiting && !inFlight && !dropped;
         }
     }
 
@@ -260,6 +278,9 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         Batch batch = exchange.getMessage().getBody(Batch.class);
         lane.waiting = true;
         lane.gathering = batch;
+        // A change that comes after that is none of what was dropped.
+        lane.dropped = false;
+        batch.withdraw(Batch.Withdrawn.NO);
         lane.state.changes += batch.takeArrived();
         lane.state.returning.removeIf(arrived -> arrived == batch || arrived.isAbsorbed());
         lane.redelivery |= batch.isRedelivery();
@@ -365,17 +386,19 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             if (lane.lane.isLarge() && (batch.isSettled() || !lane.waiting)) {
                 largeFiles.settle(remote, lane.lane.path());
             }
-            if (state.tries > 0) {
+            if (state.tries > 0 && !batch.isWithdrawn()) {
                 String now = state.down ? "up again" : "all changes are through";
                 LOG.info("{}: {} after {} failed tries", remote, now, state.tries);
             }
-            state.down = false;
-            state.largeUnreachable = false;
-            state.halted = false;
-            state.tries = 0;
-            state.errors.clear();
-            if (lane.lane.isLarge()) {
-                state.largeErrors.clear();
+            if (!batch.isWithdrawn()) {
+                state.down = false;
+                state.largeUnreachable = false;
+                state.halted = false;
+                state.tries = 0;
+                state.errors.clear();
+                if (lane.lane.isLarge()) {
+                    state.largeErrors.clear();
+                }
             }
             if (!handedOver) {
                 state.lastPush = Instant.now();
@@ -540,9 +563,10 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         }
     }
 
-    private boolean take(Track lane) {
+    /** Whether what waits on a lane on which nothing is under way may leave now. */
+    private boolean isDue(Track lane) {
         State state = lane.state;
-        if (stopping || state.paused || lane.inFlight || state.down && !lane.redelivery) {
+        if (state.paused || state.down && !lane.redelivery) {
             return false;
         }
         long pause = lane.pausedUntil - System.nanoTime();
@@ -571,6 +595,19 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             waitingForSlot.add(lane);
             return false;
         }
+        return true;
+    }
+
+    private boolean take(Track lane) {
+        State state = lane.state;
+        if (stopping || lane.inFlight || !lane.dropped && !isDue(lane)) {
+            return false;
+        }
+        if (lane.dropped) {
+            lane.gathering.withdraw(Batch.Withdrawn.DROPPED);
+        }
+        lane.dropped = false;
+        lane.deferred = 0;
         running++;
         if (lane.lane.isLarge()) {
             largeRunning++;
@@ -625,18 +662,26 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         }
     }
 
-    /** Pushes nothing more to this remote, over restarts too, until it is resumed; its changes go on collecting. */
+    /**
+     * Pushes nothing more to this remote, over restarts too, until it is resumed; its changes go on collecting. What is on
+     * its way comes to its end, but for large files: these go on when it is resumed.
+     */
     public void pause(String remote) throws IOException {
         Path mark = pausedDir.resolve(mirrors.remote(remote).id());
         Files.createDirectories(pausedDir, OwnerOnly.directory());
         Files.writeString(mark, "nothing is pushed to this remote until it is resumed\n");
+        Map<Track, Batch> large = new LinkedHashMap<>();
         synchronized (this) {
             State state = state(remote);
             if (!state.paused) {
                 LOG.info("{}: paused", remote);
             }
             state.paused = true;
+            state.large.values().stream().filter(lane -> lane.inFlight).forEach(lane -> large.put(lane, lane.pushing));
         }
+        // Any other push comes to its end soon.
+        large.forEach(
+                (lane, batch) -> largeFiles.withdraw(lane.remote, lane.lane.path(), batch, Batch.Withdrawn.PUT_BACK));
     }
 
     /** The way back from {@link #pause}; a remote that is down or halted is tried at once. */
@@ -656,6 +701,122 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             all = state.tracks();
         }
         all.forEach(this::drain);
+    }
+
+    /**
+     * Lets all other large files of this remote go before this one, which goes on later where it is by then.
+     *
+     * @param path a byte string
+     * @return why it cannot be put off; null: it is
+     */
+    public String defer(String remote, String path) {
+        Track lane;
+        Batch pushing;
+        synchronized (this) {
+            State state = state(mirrors.remote(remote).id());
+            lane = state.large.get(largeFiles.lane(remote, path).path());
+            if (lane == null) {
+                return "no such large file waits or is on its way";
+            }
+            boolean last = state.large.values().stream().noneMatch(one -> one != lane && one.isNext());
+            if (last && state.later.gathering == null) {
+                return "no other large file waits";
+            }
+            pushing = lane.inFlight ? lane.pushing : null;
+            lane.deferred = System.nanoTime() - ORIGIN;
+            if (waitingForSlot.remove(lane)) {
+                waitingForSlot.add(lane);
+            }
+        }
+        if (pushing != null && !largeFiles.withdraw(remote, lane.lane.path(), pushing, Batch.Withdrawn.PUT_BACK)) {
+            return NEARLY_THERE;
+        }
+        LOG.info("{}: put off: {}", remote, ByteString.readable(path));
+        return null;
+    }
+
+    /**
+     * Forgets one path that is owed to this remote, until it changes or the next full sync: a large file that waits, is on
+     * its way or has failed, or a path that was refused.
+     *
+     * @param path a byte string
+     * @return why it cannot be forgotten; null: it is
+     */
+    public String drop(String remote, String path) {
+        Track lane;
+        Batch pushing;
+        synchronized (this) {
+            lane = state(mirrors.remote(remote).id())
+                    .large
+                    .get(largeFiles.lane(remote, path).path());
+            pushing = lane != null && lane.inFlight ? lane.pushing : null;
+        }
+        if (pushing != null && !largeFiles.withdraw(remote, lane.lane.path(), pushing, Batch.Withdrawn.DROPPED)) {
+            return NEARLY_THERE;
+        }
+        boolean failed = failQueue.drop(remote, path);
+        if (lane == null && !failed) {
+            return "it neither waits as a large file nor has failed by itself";
+        }
+        if (lane == null) {
+            largeFiles.settle(remote, path);
+        } else {
+            synchronized (this) {
+                lane.dropped = lane.waiting;
+            }
+            drain(lane);
+        }
+        LOG.info("{}: dropped: {}", remote, ByteString.readable(path));
+        return null;
+    }
+
+    /**
+     * Forgets what this remote has failed to get, see {@link FailQueue#drop}; but not a first full sync.
+     *
+     * @return how many changes that were
+     */
+    public int dropFailed(String remote) {
+        int dropped = failQueue.drop(remote, !progress(remote).synced());
+        synchronized (this) {
+            largeFiles.settleAllBut(remote, state(remote).large.keySet());
+        }
+        return dropped;
+    }
+
+    /**
+     * The large files of one remote.
+     *
+     * @param sending on their way, by their names of now
+     * @param next the next ones that wait, 20 at most
+     * @param waiting how many wait in all
+     * @param bytes of these, but for those beyond 1,000
+     */
+    public record Large(List<LargeFiles.Progress> sending, List<LargeFiles.Progress> next, long waiting, long bytes) {
+        /** Of those on their way, how far into their files they are. */
+        public long sent() {
+            return sending.stream().mapToLong(LargeFiles.Progress::sent).sum();
+        }
+
+        /** What is not at the remote yet. */
+        public long bytesLeft() {
+            return bytes
+                    + sending.stream().mapToLong(one -> one.size() - one.sent()).sum();
+        }
+    }
+
+    /** The large files that this remote is to get; those that have failed are in the fail queue. */
+    public synchronized Large large(String remote) {
+        State state = state(mirrors.remote(remote).id());
+        List<Track> waiting = state.largeInTurn().stream().filter(Track::isNext).toList();
+        Batch more = state.later.gathering;
+        return new Large(
+                largeFiles.sending(remote),
+                waiting.stream()
+                        .limit(MOST_TOLD)
+                        .map(one -> new LargeFiles.Progress(one.lane.path(), one.size, 0, 0, -1))
+                        .toList(),
+                waiting.size() + (more == null ? 0 : more.changes().size()),
+                waiting.stream().mapToLong(one -> one.size).sum());
     }
 
     /**

@@ -96,6 +96,9 @@ public final class Guard {
 
     /** Throws a {@link HaltedException} if this push could delete by accident. */
     public void check(@Header("remote") String remoteId, @Body Batch batch) {
+        if (batch.isDropped()) {
+            return;
+        }
         Remote remote = mirrors.remote(remoteId);
         String problem = problem(remote, batch.isEverything(), batch.isRedelivery());
         if (problem == null) {

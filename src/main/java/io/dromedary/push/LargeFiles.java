@@ -42,6 +42,9 @@ public final class LargeFiles {
     /** Cuts that are remembered. */
     private static final int MOST_CUT = 100;
 
+    /** For so long, in nanoseconds, what rsync has told of its rate is believed. */
+    private static final long STALLED = TimeUnit.SECONDS.toNanos(30);
+
     private static final String PLAIN = "[^A-Za-z0-9._/+=@,%~ -]";
 
     private long from = Long.MAX_VALUE;
@@ -92,6 +95,8 @@ public final class LargeFiles {
         private Process process;
         private boolean ended;
         private volatile Transfer transfer = Transfer.start();
+        /** When rsync last told how far it is, by {@link System#nanoTime}. */
+        private volatile long told = System.nanoTime();
 
         private Sending(String root, String path, Stat what) {
             this.root = root;
@@ -110,6 +115,14 @@ public final class LargeFiles {
 
         void told(String text) {
             transfer = transfer.after(text);
+            told = System.nanoTime();
+        }
+
+        private Progress progress() {
+            Transfer now = transfer;
+            long rate = System.nanoTime() - told > STALLED ? 0 : now.bytesPerSecond();
+            long sent = Math.min(now.bytes(), what.size());
+            return new Progress(name, what.size(), sent, rate, rate == 0 ? -1 : (what.size() - sent) / rate);
         }
 
         synchronized boolean isEnded() {
@@ -148,11 +161,51 @@ public final class LargeFiles {
         }
     }
 
-    /** Begins to send what is at this path now. */
-    synchronized Sending begin(Remote remote, String path, Stat what) {
+    /** Begins to send what is at this path now, unless that batch was withdrawn meanwhile: then it has ended. */
+    synchronized Sending begin(Remote remote, String path, Stat what, Batch batch) {
         Sending begun = new Sending(root(remote), path, what);
+        begun.ended = batch.isWithdrawn();
         sending.computeIfAbsent(remote.id(), id -> new LinkedHashMap<>()).put(path, begun);
         return begun;
+    }
+
+    /**
+     * A large file that is on its way to a remote, or waits for that.
+     *
+     * @param path a byte string, below the source
+     * @param size bytes of the file
+     * @param sent how far into the file it is; what the remote had before counts
+     * @param bytesPerSecond of the last seconds, as rsync tells
+     * @param secondsLeft negative: nobody can tell
+     */
+    public record Progress(String path, long size, long sent, long bytesPerSecond, long secondsLeft) {}
+
+    /** What is on its way to this remote. */
+    synchronized List<Progress> sending(String remote) {
+        return sending.getOrDefault(remote, Map.of()).values().stream()
+                .filter(one -> !one.isEnded())
+                .map(Sending::progress)
+                .toList();
+    }
+
+    /**
+     * Ends the push of a large file, whether it is on its way already or about to be.
+     *
+     * @param path of its lane
+     * @return whether it has come to that: the remote may have all of it already
+     */
+    synchronized boolean withdraw(String remote, String path, Batch batch, Batch.Withdrawn how) {
+        Sending one = sending.getOrDefault(remote, Map.of()).get(path);
+        // First: whoever waits for its end asks then.
+        batch.withdraw(how);
+        if (one != null && !one.isEnded()) {
+            if (!one.end()) {
+                batch.withdraw(Batch.Withdrawn.NO);
+                return false;
+            }
+            cut.put(remote + " " + path, new Cut(System.nanoTime(), 0));
+        }
+        return true;
     }
 
     /** How long, in nanoseconds, the remote may still be busy with what was sent of this path when that was ended. */
@@ -190,6 +243,11 @@ public final class LargeFiles {
         if (paths != null) {
             paths.remove(path);
         }
+    }
+
+    /** Forgets what this remote was to get, but for these. */
+    synchronized void settleAllBut(String remote, Set<String> paths) {
+        owed.getOrDefault(remote, new HashSet<>()).retainAll(paths);
     }
 
     /** Whether this remote may not have the large file at this path, or a large file below it. */

@@ -195,6 +195,13 @@ final class RefusedPaths {
         refresh();
     }
 
+    /** Forgets this path; returns whether there was one. */
+    boolean drop(String path) {
+        boolean dropped = all.remove(path) != null;
+        refresh();
+        return dropped;
+    }
+
     /** Each as one of the fail queue's entries. */
     Collection<Failure> failures() {
         return failures;

@@ -316,6 +316,9 @@ public final class RsyncCalls {
         String path = batch.lane().path();
         ChangeSet changes = batch.changes();
         Sorted sorted = sorted(remote, changes, Map.of());
+        if (batch.isDropped()) {
+            return List.of();
+        }
         if (batch.refused().containsKey(path)) {
             // There was no room for it, and what it has left takes the room of others.
             List<Call> deletion = new ArrayList<>();
@@ -340,17 +343,21 @@ public final class RsyncCalls {
             }
             List<Call> calls = new ArrayList<>();
             add(calls, remote, List.of(path), options.toArray(String[]::new));
-            LargeFiles.Sending sending = largeFiles.begin(remote, path, sorted.stats.get(path));
+            LargeFiles.Sending sending = largeFiles.begin(remote, path, sorted.stats.get(path), batch);
             calls.set(
                     0,
                     telling(new Call(
                             calls.get(0).directory(),
                             calls.get(0).arguments(),
-                            () -> new LargeList(input(List.of(path), Set.of()), sending))));
+                            () -> sending.isEnded() ? null : new LargeList(input(List.of(path), Set.of()), sending))));
             if (known) {
                 // Nothing was sent if the file is what the remote had before it was cut.
-                addLeftover(calls, remote, path);
+                List<Call> deletion = new ArrayList<>();
+                addLeftover(deletion, remote, path);
+                deletion.forEach(call -> calls.add(
+                        new Call(call.directory(), call.arguments(), () -> batch.isWithdrawn() ? null : call.input())));
             }
+            calls.add(new Call(directory(remote), List.of(), () -> putBack(batch)));
             return calls;
         }
         batch.settled();
@@ -375,6 +382,14 @@ public final class RsyncCalls {
             batch.defer(Lane.LIVE, others);
         }
         return List.of();
+    }
+
+    /** After what was sent until it was withdrawn, if it was: the rest waits. */
+    private static InputStream putBack(Batch batch) {
+        if (batch.isWithdrawn() && !batch.isDropped()) {
+            batch.defer(batch.lane(), batch.changes());
+        }
+        return null;
     }
 
     /** Whether what is cut stays where it is, as the user wants it; rsync takes no other place beside that. */

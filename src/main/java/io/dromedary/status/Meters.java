@@ -4,6 +4,7 @@ import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.push.Gate;
+import io.dromedary.push.Gate.Large;
 import io.dromedary.push.Gate.Progress;
 import io.dromedary.push.Gate.Push;
 import io.dromedary.watch.InotifyConsumer;
@@ -110,6 +111,13 @@ public final class Meters implements CamelContextAware {
         gauge("dromedary.remote.up", "1 if changes are pushed to it", null, remote, one -> one.isUp() ? 1 : 0);
         gauge("dromedary.remote.halted", "1 if a person is needed", null, remote, one -> is("halted", one));
         gauge("dromedary.remote.paused", "1 if a person has paused it", null, remote, one -> is("paused", one));
+        large(
+                "dromedary.large.pending",
+                "Large files on their way or waiting",
+                null,
+                remote,
+                one -> one.waiting() + one.sending().size());
+        large("dromedary.large.left", "Of these, what is not there yet", "bytes", remote, Large::bytesLeft);
         for (String outcome : List.of("ok", "partial", "down", "halted")) {
             pushes(tags(remote), outcome);
         }
@@ -130,6 +138,14 @@ public final class Meters implements CamelContextAware {
 
     private void gauge(String name, String description, String unit, Remote remote, ToDoubleFunction<Progress> figure) {
         Gauge.builder(name, remote, one -> figure.applyAsDouble(gate.progress(one.id())))
+                .description(description)
+                .baseUnit(unit)
+                .tags(tags(remote))
+                .register(registry);
+    }
+
+    private void large(String name, String description, String unit, Remote remote, ToDoubleFunction<Large> figure) {
+        Gauge.builder(name, remote, one -> figure.applyAsDouble(gate.large(one.id())))
                 .description(description)
                 .baseUnit(unit)
                 .tags(tags(remote))

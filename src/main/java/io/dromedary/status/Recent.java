@@ -34,7 +34,7 @@ public final class Recent {
     private Gate gate;
     private RsyncCalls rsyncCalls;
 
-    /** @param bytes sent up to then, those of a full sync under way included */
+    /** @param bytes sent up to then, those of a full sync and of large files under way included */
     private record Sample(long nanos, double lagSeconds, long bytes, double bytesPerSecond) {}
 
     public void setMirrors(Mirrors mirrors) {
@@ -55,10 +55,12 @@ public final class Recent {
             Deque<Sample> taken = samples.computeIfAbsent(remote.id(), id -> new ArrayDeque<>(SAMPLES));
             Progress progress = gate.progress(remote.id());
             Transfer transfer = rsyncCalls.transfer(remote);
-            long bytes = progress.bytesSent() + (transfer == null ? 0 : transfer.bytes());
+            long bytes = progress.bytesSent()
+                    + (transfer == null ? 0 : transfer.bytes())
+                    + gate.large(remote.id()).sent();
             long now = System.nanoTime();
             Sample last = taken.peekLast();
-            // A full sync's bytes are counted as rsync's files until its end, then as what went over the wire.
+            // Their bytes are counted as rsync's files until its end, then as what went over the wire.
             double rate = last == null ? 0 : Math.max(0, bytes - last.bytes) / ((now - last.nanos) / 1e9);
             if (taken.size() == SAMPLES) {
                 taken.removeFirst();

@@ -1,10 +1,13 @@
 package io.dromedary.status;
 
+import io.dromedary.change.ByteString;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
 import io.dromedary.mirror.Remote;
 import io.dromedary.push.Gate;
+import io.dromedary.push.Gate.Large;
 import io.dromedary.push.Gate.Progress;
+import io.dromedary.push.LargeFiles;
 import io.dromedary.push.Mounts;
 import io.dromedary.push.RsyncCalls;
 import io.dromedary.push.Transfer;
@@ -76,7 +79,11 @@ public final class Status implements CamelContextAware {
             InotifyConsumer watch = watch(mirror);
             JsonArray remotes = new JsonArray();
             for (Remote remote : mirrors.remotesOf(mirror.id())) {
-                remotes.add(json(remote, gate.progress(remote.id()), rsyncCalls.transfer(remote)));
+                JsonObject json = json(remote, gate.progress(remote.id()), rsyncCalls.transfer(remote));
+                Large large = gate.large(remote.id());
+                json.put("large", json(large.sending()));
+                json.put("largeWaiting", waiting(large));
+                remotes.add(json);
             }
             JsonObject one = new JsonObject();
             one.put("id", mirror.id());
@@ -140,6 +147,35 @@ public final class Status implements CamelContextAware {
         one.put("pushes", progress.pushes());
         one.put("bytesSent", progress.bytesSent());
         one.put("progress", transfer == null ? null : json(transfer));
+        return one;
+    }
+
+    private static JsonArray json(List<LargeFiles.Progress> files) {
+        JsonArray all = new JsonArray();
+        for (LargeFiles.Progress file : files) {
+            JsonObject one = named(file);
+            one.put("sent", file.sent());
+            one.put("bytesPerSecond", file.bytesPerSecond());
+            one.put("secondsLeft", file.secondsLeft() < 0 ? null : file.secondsLeft());
+            all.add(one);
+        }
+        return all;
+    }
+
+    private static JsonObject waiting(Large large) {
+        JsonArray next = new JsonArray();
+        large.next().forEach(file -> next.add(named(file)));
+        JsonObject waiting = new JsonObject();
+        waiting.put("files", large.waiting());
+        waiting.put("bytes", large.bytes());
+        waiting.put("next", next);
+        return waiting;
+    }
+
+    private static JsonObject named(LargeFiles.Progress file) {
+        JsonObject one = new JsonObject();
+        one.put("path", ByteString.readable(file.path()));
+        one.put("size", file.size());
         return one;
     }
 

@@ -24,6 +24,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BinaryOperator;
 import java.util.stream.Stream;
 import org.apache.camel.ExchangeException;
 import org.apache.camel.Header;
@@ -189,16 +190,22 @@ public final class Steering {
         return count(changes);
     }
 
-    /** What has failed is forgotten, but for the full sync of remotes that have had none. */
+    /** What has failed is forgotten, but for the full sync of remotes that have had none; or one path, see {@link #defer}. */
     public String drop(
-            @Header("mirror") String mirror, @Header("remote") String remote, @Header("route") String route) {
+            @Header("mirror") String mirror,
+            @Header("remote") String remote,
+            @Header("route") String route,
+            @Header("path") String path) {
+        if (path != null) {
+            return done(remote, path, gate::drop);
+        }
         int changes = listeners(mirror, remote, route)
                 .mapToInt(report -> afterPush.drop(report.route()))
                 .sum();
         JsonArray owing = new JsonArray();
         for (Remote one : chosen(mirror, remote, route)) {
             boolean owesAll = !gate.progress(one.id()).synced();
-            changes += failQueue.drop(one.id(), owesAll);
+            changes += gate.dropFailed(one.id());
             if (owesAll) {
                 owing.add(one.id());
             }
@@ -206,6 +213,35 @@ public final class Steering {
         JsonObject answer = new JsonObject();
         answer.put("changes", changes);
         answer.put("owing", owing);
+        return answer.toJson();
+    }
+
+    /** A large file lets all others of its remote go first; its path is written as the status gives it. */
+    public String defer(@Header("remote") String remote, @Header("path") String path) {
+        if (path == null) {
+            throw new Refusal(400, "path is missing: the large file to be put off");
+        }
+        return done(remote, path, gate::defer);
+    }
+
+    /** @param action tells why it was not done; null: it was */
+    private String done(String remote, String path, BinaryOperator<String> action) {
+        if (remote == null) {
+            throw new Refusal(400, "remote is missing: a path is one of a remote");
+        }
+        String id = remote(remote).id();
+        String problem;
+        try {
+            problem = action.apply(id, ByteString.unescape(ByteString.of(path)));
+        } catch (IllegalArgumentException e) {
+            throw new Refusal(400, e.getMessage());
+        }
+        if (problem != null) {
+            throw new Refusal(409, id + ": " + path + ": " + problem);
+        }
+        JsonObject answer = new JsonObject();
+        answer.put("changes", 1);
+        answer.put("owing", new JsonArray());
         return answer.toJson();
     }
 

@@ -104,6 +104,12 @@ class ByteStringTest {
     }
 
     @Property
+    void whatIsShownLeadsBack(@ForAll @CharRange(from = 0, to = 255) @StringLength(min = 1) String byteString) {
+        assertThat(ByteString.unescape(ByteString.of(ByteString.readable(byteString))))
+                .isEqualTo(byteString);
+    }
+
+    @Property
     void whateverTheTextItIsShownInOneLineWithoutControls(
             @ForAll @CharRange(from = 0x80, to = 0x2100) @StringLength(min = 1) String text) {
         assertThat(ByteString.readable(ByteString.of(text)).codePoints().boxed())

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.camel.util.json.JsonObject;
 import org.junit.jupiter.api.Test;
 
 class StatusLineTest {
@@ -49,5 +50,53 @@ class StatusLineTest {
                 .startsWith("full sync [###############-----] 75% 20 files, 10.0 MB, 4.0 MB/s, 40s left")
                 .endsWith(" | 2 syncing, 1 live");
         assertThat(StatusLine.of(List.of(syncing(10, null), syncing(50, 40)))).doesNotContain("left");
+    }
+
+    private static Map<String, Object> large(String path, long size, long sent, Integer secondsLeft) {
+        Map<String, Object> file = new HashMap<>();
+        file.put("path", path);
+        file.put("size", size);
+        file.put("sent", sent);
+        file.put("bytesPerSecond", secondsLeft == null ? 0 : 10_000_000);
+        file.put("secondsLeft", secondsLeft);
+        return file;
+    }
+
+    private static Map<String, Object> sending(long waiting, List<Map<String, Object>> files) {
+        Map<String, Object> remote = remote("pushing", 2, 0, 3);
+        remote.put("id", "far");
+        remote.put("large", files);
+        remote.put("largeWaiting", Map.of("files", waiting, "bytes", waiting * 1_000_000));
+        return remote;
+    }
+
+    @Test
+    void tellsHowFarLargeFilesAre() {
+        Map<String, Object> first = large("a", 1_000_000_000, 250_000_000, 75);
+        assertThat(StatusLine.of(List.of(sending(0, List.of(first)))))
+                .startsWith("1 large file 25% of 1.0 GB, 10.0 MB/s, 1m15s left | pushing | lag 3.0s");
+        assertThat(StatusLine.of(List.of(sending(0, List.of(first, large("b", 1_000_000_000, 0, null))))))
+                .startsWith("2 large files 12% of 2.0 GB, 10.0 MB/s | pushing");
+    }
+
+    @Test
+    void statusHasALineForEachLargeFileAndOneForThoseThatWait() {
+        String path = "x".repeat(100) + "/images/disk.qcow2";
+        JsonObject status = new JsonObject(Map.of(
+                "mirrors",
+                List.of(Map.of(
+                        "id",
+                        "m",
+                        "source",
+                        "/m",
+                        "remotes",
+                        List.of(sending(
+                                1, List.of(large("b", 0, 0, null), large(path, 4_000_000_000L, 1 << 30, 273))))))));
+        List<String> lines = StatusCommand.table(status);
+        assertThat(lines).contains("  > b: 0% of 0 B, 0 B/s", "  > 1 large file waits, 1.0 MB");
+        assertThat(lines.get(4))
+                .hasSize(80)
+                .startsWith("  > …x")
+                .endsWith("x/images/disk.qcow2: 26% of 4.0 GB, 10.0 MB/s, 4m33s left");
     }
 }

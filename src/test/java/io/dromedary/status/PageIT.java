@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Random;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -200,6 +201,54 @@ class PageIT {
             browser.element("#sure .danger").click();
             eventually(() -> assertThat(browser.text("#summary")).isEqualTo("r10 is down"));
             assertThat(titles(browser)).containsExactly("m1", "m11", "m12");
+            assertThat(browser.console()).as("the browser's console").isEmpty();
+        }
+    }
+
+    @Test
+    void largeFilesAreShownWithABarAndCanBePutOffOrDropped() throws IOException {
+        assumeTrue(Browser.isInstalled(), "needs Debian's chromium and chromium-driver");
+        Path copy = target("copy");
+        try (RsyncDaemon daemon = new RsyncDaemon().module("m", copy).start();
+                DromedaryProcess dromedary = new Configuration(directory, source)
+                        .set("http.port=" + port, "large-file=1M", "large-pushes=1")
+                        .remote("web", daemon.url("m"), "bwlimit: 5m")
+                        .run();
+                Browser browser = browser()) {
+            dromedary.awaitLine("web: .*live", START);
+            byte[] image = new byte[90 << 20];
+            new Random(1).nextBytes(image);
+            Files.write(source.resolve("disk <1>.img"), image);
+            browser.open(url());
+            String sending = ".remotes .large[aria-label] ";
+            eventually(() -> {
+                assertThat(browser.text(sending + ".path")).isEqualTo("disk <1>.img");
+                assertThat(browser.text(sending + ".soft")).matches("\\d+\u202f% of 94.4\u202fMB · .*MB/s · .* left");
+            });
+            Files.write(source.resolve("second"), new byte[2 << 20]);
+            Files.write(source.resolve("third"), new byte[3 << 20]);
+            eventually(
+                    () -> assertThat(browser.text(".waiting summary")).isEqualTo("2 large files waiting, 5.2\u202fMB"));
+            browser.element(".waiting summary").click();
+            assertThat(browser.text(".waiting ul")).contains("second", "2.1\u202fMB", "third");
+            isWithoutBarriers(browser);
+            browser.prefers("dark");
+            browser.size(360, 740);
+            isWithoutBarriers(browser);
+            browser.element("button[aria-label='Drop third']").click();
+            isWithoutBarriers(browser);
+            browser.element("#sure .danger").click();
+            eventually(() -> assertThat(browser.text(".waiting summary")).startsWith("1 large file waiting"));
+            browser.element("button[aria-label='Put off disk <1>.img']").click();
+            eventually(() -> assertThat(copy.resolve("second")).exists());
+            eventually(
+                    () -> assertThat(browser.text("#events")).contains("web: put off: disk <1>.img", "dropped: third"));
+            eventually(() -> assertThat(browser.text(sending + ".path")).isEqualTo("disk <1>.img"));
+            assertThat(browser.element(".waiting").isDisplayed()).isFalse();
+            browser.element("button[aria-label='Drop disk <1>.img']").click();
+            browser.element("#sure .danger").click();
+            eventually(() -> assertThat(browser.element(".large").isDisplayed()).isFalse());
+            assertThat(copy.toFile().list()).doesNotContain("third", "disk <1>.img");
             assertThat(browser.console()).as("the browser's console").isEmpty();
         }
     }

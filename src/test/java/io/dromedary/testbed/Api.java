@@ -38,8 +38,26 @@ public final class Api {
         return json("POST", path);
     }
 
+    /** What {@code --url} takes. */
+    public String url() {
+        return "http://127.0.0.1:" + port;
+    }
+
+    /** An answer that is no JSON. */
+    public String text(String path) {
+        return body("GET", path);
+    }
+
     private JsonNode json(String method, String path) {
-        HttpRequest request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+        try {
+            return new ObjectMapper().readTree(body(method, path));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private String body(String method, String path) {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(url() + path))
                 .timeout(Duration.ofSeconds(120))
                 .method(method, HttpRequest.BodyPublishers.noBody())
                 .build();
@@ -48,7 +66,7 @@ public final class Api {
             if (answer.statusCode() != 200) {
                 throw new AssertionError(method + " " + path + ": " + answer.statusCode() + " " + answer.body());
             }
-            return new ObjectMapper().readTree(answer.body());
+            return answer.body();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (InterruptedException e) {
