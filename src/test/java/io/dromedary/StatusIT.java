@@ -402,7 +402,8 @@ class StatusIT {
                     "/api/remotes/copy/pause",
                     "/api/remotes/copy/resume",
                     "/api/failed/retry",
-                    "/api/failed/drop")) {
+                    "/api/failed/drop",
+                    "/api/failed/defer")) {
                 assertThat(ask("POST", path, "Authorization", "Bearer wrong").statusCode())
                         .as(path)
                         .isEqualTo(401);
