@@ -14,6 +14,9 @@ public class RsyncException extends RuntimeCamelException {
             + "|getaddrinfo|resolve|no route|unreachable|ssh: |host key|permission denied|password|not found|no space"
             + "|stopped");
 
+    private static final String INVALID_MODE = "invalid file mode 00";
+    private static final String INVALID_PATH = "invalid path from sender";
+
     private final int exitCode;
     private final String words;
     private List<String> arguments = List.of();
@@ -79,7 +82,17 @@ public class RsyncException extends RuntimeCamelException {
     }
 
     public Meaning getMeaning() {
-        return Meaning.of(exitCode);
+        return isOvertaken() ? Meaning.PARTIAL : Meaning.of(exitCode);
+    }
+
+    /**
+     * Whether what a list names went away, with the directory it was in, while rsync was at it. A receiver before 3.2 then
+     * ends the whole call, as if it had been told something unlawful; newer ones go on.
+     */
+    private boolean isOvertaken() {
+        String all = told == null ? words : told.text;
+        return exitCode == 2
+                && (all.contains(INVALID_PATH) || all.contains("has vanished: ") && !all.contains(INVALID_MODE));
     }
 
     /**
@@ -88,7 +101,9 @@ public class RsyncException extends RuntimeCamelException {
      * ssh its words are sometimes lost on the way; the other way to this exit code names the protocol version.
      */
     public boolean isDeletionRefused() {
-        return exitCode == 2 && (words.contains("invalid file mode 00") || !words.contains("protocol version"));
+        return exitCode == 2
+                && !words.contains(INVALID_PATH)
+                && (words.contains(INVALID_MODE) || !words.contains("protocol version"));
     }
 
     /** Whether the remote was not reached at all, or took no connection: exit codes of rsync and of ssh. */

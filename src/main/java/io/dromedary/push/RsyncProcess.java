@@ -97,8 +97,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     private static final int TAKEN_UNREAD = 4096;
 
     /** What follows from the cause, in no fixed order and number. */
-    private static final Pattern CONSEQUENCE =
-            Pattern.compile("^rsync error:|connection unexpectedly closed|Connection reset by peer|Broken pipe");
+    private static final Pattern CONSEQUENCE = Pattern.compile(
+            "^rsync error:|has vanished: |connection unexpectedly closed|Connection reset by peer|Broken pipe");
 
     private final Set<Process> running = ConcurrentHashMap.newKeySet();
     /** Of the calls under way that tell, by their arguments; but for those of large files. */

@@ -2,6 +2,7 @@ package io.dromedary.push;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
 import org.apache.camel.CamelExecutionException;
 import org.apache.camel.RuntimeCamelException;
 import org.apache.camel.impl.DefaultCamelContext;
@@ -41,6 +42,25 @@ class RsyncExceptionTest {
         assertThat(new RsyncException(2, words).isDeletionRefused()).isTrue();
         assertThat(new RsyncException(2, words).isDeletionRefused()).isTrue();
         assertThat(new RsyncException(12, words).isDeletionRefused()).isFalse();
+    }
+
+    /** rsync 3.1 as receiver: a path and its parent are gone by the time they are sent. */
+    @Test
+    void whatVanishedWithItsDirectoryIsNeitherARefusalNorAnOutage() {
+        String told = "file has vanished: \"/s/d\"\n".repeat(4)
+                + "ABORTING due to invalid path from sender: d/f\n"
+                + "rsync error: protocol incompatibility (code 2) at generator.c(1270) [generator=3.1.2]";
+        RsyncException e = PartialException.of(
+                2, RsyncProcess.words(told), new RsyncException.Told(told, Path.of("/s"), false, ""));
+        assertThat(e).hasMessage("ABORTING due to invalid path from sender: d/f (rsync exit code 2)");
+        assertThat(e.getMeaning()).isEqualTo(Meaning.PARTIAL);
+        assertThat(e.isDeletionRefused()).isFalse();
+        assertThat(e).isInstanceOf(PartialException.class);
+        String refused = "file has vanished: \"/s/a\"\n" + REFUSAL;
+        e = PartialException.of(
+                2, RsyncProcess.words(refused), new RsyncException.Told(refused, Path.of("/s"), false, ""));
+        assertThat(e).isNotInstanceOf(PartialException.class);
+        assertThat(e.isDeletionRefused()).isTrue();
     }
 
     @Test
