@@ -71,6 +71,7 @@ public final class Receiver {
             Pattern.compile("configured to refuse (--?[^\\s=]+)|(?:^|: )(--?[^\\s:=]+)(?:=\\S*)?: unknown option");
 
     private volatile Set<Ability> refused = Set.of();
+    private volatile Set<Ability> notSent = Set.of();
     private volatile int protocol;
 
     /** The option that rsync's words say is refused, without dashes; empty: they say nothing of one. */
@@ -89,7 +90,12 @@ public final class Receiver {
     }
 
     public boolean takes(Ability ability) {
-        return !refused.contains(ability);
+        return !refused.contains(ability) && !notSent.contains(ability);
+    }
+
+    /** What this machine's rsync lacks is asked of no remote. */
+    public void neverSend(Set<Ability> lacking) {
+        notSent = Set.copyOf(lacking);
     }
 
     public Set<Ability> refused() {
@@ -134,7 +140,9 @@ public final class Receiver {
 
     /** These options of Dromedary's own, without those that it does not take. */
     public List<String> taken(List<String> options) {
-        Set<Ability> without = refused;
+        Set<Ability> without = EnumSet.noneOf(Ability.class);
+        without.addAll(refused);
+        without.addAll(notSent);
         if (without.isEmpty()) {
             return options;
         }

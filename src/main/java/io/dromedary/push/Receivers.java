@@ -46,12 +46,12 @@ public final class Receivers {
     private static final String REFUSES = "refuses --";
     private static final String SPEAKS = "speaks protocol ";
 
-    private static final Pattern OLD_SENDER = Pattern.compile("^rsync +version v?(3\\.(?:0\\.\\d+|1\\.[0-2]))\\b");
+    private static final Pattern OLD_SENDER = Pattern.compile("^rsync +version v?(3\\.1\\.[0-2])\\b");
 
     private static final Pattern PROTOCOL =
             Pattern.compile("^\\(Client\\) Protocol versions: remote=(\\d+)", Pattern.MULTILINE);
 
-    /** Excludes itself from what is asked: nothing has such a name. */
+    /** Asked to be deleted: nothing has such a name. */
     private static final String NOTHING = "\001.dromedary asks";
 
     private Path remotes;
@@ -59,6 +59,9 @@ public final class Receivers {
     private RsyncProcess rsyncProcess;
     private String command;
     private String lacking;
+    /** Whether the log has it. */
+    private boolean told;
+
     private final Set<String> known = ConcurrentHashMap.newKeySet();
     private final Set<String> returned = ConcurrentHashMap.newKeySet();
 
@@ -94,24 +97,37 @@ public final class Receivers {
                 LOG.debug("{} --version", command, e);
             }
             Matcher old = OLD_SENDER.matcher(version);
-            lacking =
-                    old.find() ? "this machine's rsync is " + old.group(1) + ": times are compared by the second" : "";
-            if (!lacking.isEmpty()) {
-                LOG.info("{}", lacking);
-            }
+            lacking = old.find()
+                    ? "this machine's rsync is " + old.group(1)
+                            + " and knows no --modify-window=-1: times are compared by the second"
+                    : "";
         }
         return lacking;
     }
 
-    /** From now on these are not taken, nor what this machine's rsync lacks. */
-    private void set(Receiver receiver, Set<Ability> refused) {
-        Set<Ability> all = EnumSet.noneOf(Ability.class);
-        all.addAll(refused);
-        if (!lacking().isEmpty()) {
-            all.add(Ability.NANOSECONDS);
+    private synchronized void tellLacking() {
+        if (!told && !lacking().isEmpty()) {
+            LOG.info("{}", lacking());
         }
+        told = true;
+    }
+
+    /** From now on these are not taken, and all others are. */
+    private static void set(Receiver receiver, Set<Ability> refused) {
         receiver.forget();
-        receiver.refuse(all);
+        receiver.refuse(refused);
+    }
+
+    /** Before the first call to a remote: what the last run has found out about it, and what is never sent from here. */
+    private void know(Remote remote) {
+        synchronized (remote.receiver()) {
+            if (known.add(remote.id())) {
+                if (!lacking().isEmpty()) {
+                    remote.receiver().neverSend(Set.of(Ability.NANOSECONDS));
+                }
+                read(remote);
+            }
+        }
     }
 
     /** Before the calls of a push are made: what is known of the remote is read, or asked for anew. */
@@ -121,10 +137,9 @@ public final class Receivers {
             @ExchangeProperty(Exchange.EXCEPTION_CAUGHT) Exception lastTry) {
         Remote remote = mirrors.remote(remoteId);
         Receiver receiver = remote.receiver();
+        tellLacking();
+        know(remote);
         synchronized (receiver) {
-            if (known.add(remoteId)) {
-                read(remote);
-            }
             // What the last try of this push has just found out holds for this one: a dry run of nothing does not tell
             // all.
             if (lastTry == null
@@ -189,6 +204,7 @@ public final class Receivers {
 
     /** Makes it, and once more for each refusal that is learnt by it. */
     public <T> T repeated(Remote remote, Supplier<T> calls) {
+        know(remote);
         while (true) {
             try {
                 return calls.get();
@@ -202,11 +218,13 @@ public final class Receivers {
 
     /** Asks this remote for all there is, whatever is known of it; an {@link RsyncException} says why it cannot be asked. */
     public void ask(Remote remote) {
+        know(remote);
         synchronized (remote.receiver()) {
             Set<Ability> all = EnumSet.allOf(Ability.class);
             // With it the other side reads all others later, and would not refuse them here.
             all.remove(Ability.PROTECTED);
-            all.removeIf(ability -> remote.args().has(ability.option()));
+            all.removeIf(ability ->
+                    remote.args().has(ability.option()) || !lacking().isEmpty() && ability == Ability.NANOSECONDS);
             question(remote, Set.of());
             Set<Ability> refused = EnumSet.noneOf(Ability.class);
             refused.addAll(refused(remote, all));
@@ -289,7 +307,9 @@ public final class Receivers {
                     case ITEMIZED -> Difference.FORMAT;
                     default -> "--" + ability.option();
                 }));
-        arguments.addAll(List.of("--from0", "--no-r", "--exclude=/*", "--files-from=-", "--", "."));
+        // rsync 3.2.7 refuses a list with what its filters exclude.
+        arguments.addAll(
+                List.of("--from0", "--no-r", "--include=/" + NOTHING, "--exclude=/*", "--files-from=-", "--", "."));
         arguments.add(remote.target().existing());
         String list = abilities.contains(Ability.DELETIONS_IN_LISTS) ? ".\0" + NOTHING + "\0" : ".\0";
         return rsyncProcess.run(

@@ -159,6 +159,11 @@ class DryRunsIT {
                 awaitPaths("a", "d", "d/b", "d/c", "mine.own", "x", "x/mine.own", "z", "z/d", "z/mine.own");
                 awaitLive();
                 assertThat(api.post("/api/verify").findValuesAsText("path")).isEmpty();
+                assertThat(api.get("/api/status").findValuesAsText("receiver"))
+                        .filteredOn(told -> told.contains("does not take --modify-window"))
+                        .as("old, words, silent")
+                        .hasSize(3)
+                        .allMatch(told -> told.startsWith("its rsync (protocol "));
 
                 // What is deleted live leaves what is protected, too.
                 Files.delete(source.resolve("z/d"));

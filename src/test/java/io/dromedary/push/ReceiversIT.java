@@ -168,6 +168,82 @@ class ReceiversIT {
         }
     }
 
+    /** To rsync 3.1.2 --modify-window=-1 is a number of seconds, by which every file differs. */
+    @Test
+    void aSenderThatComparesByTheSecondIsToldAndMirrorsAllTheSame() throws IOException {
+        long seed = System.nanoTime();
+        System.out.println("churn seed " + seed);
+        Path used = directory.resolve("used");
+        Path sender = OldRsync.script(
+                directory.resolve("rsync.sh"),
+                "case \" $* \" in",
+                "*' --version '*) echo 'rsync  version 3.1.2  protocol version 31'; exit;;",
+                "*' --list-only '*) ;;",
+                "*' --modify-window='*) echo \"$*\" >> " + used + ";;",
+                "esac",
+                "exec rsync \"$@\"");
+        String settings = "dromedary.rsync.command=" + sender + "\n";
+        String told = "this machine's rsync is 3.1.2 and knows no --modify-window=-1: times are compared by the second";
+        Churn churn = new Churn(source, seed);
+        churn.run(100);
+        try (RsyncDaemon daemon =
+                new RsyncDaemon().module("daemon", target("daemon")).start()) {
+            remote("daemon", daemon.url("daemon"));
+            remote("local", target("local").toString());
+            behindShell("words", OldRsync.receiver(directory.resolve("words.sh"), true));
+            try (DromedaryProcess check = dromedary("check", configuration(settings))) {
+                assertThat(check.exitCode(START)).as(check.output()).isZero();
+                assertThat(check.output().lines()).containsOnlyOnce(told);
+                assertThat(check.output()).contains("not take --delete-missing-args: deletions");
+            }
+            try (DromedaryProcess dromedary = dromedary("run", configuration(settings))) {
+                for (String name : List.of("daemon", "local", "words")) {
+                    dromedary.awaitLine(name + ": full sync done", START);
+                }
+                churn.run(400);
+                Files.writeString(source.resolve("twice"), "1");
+                awaitEqual("local");
+                rewrite("twice", "2");
+                for (String name : List.of("daemon", "local", "words")) {
+                    awaitEqual(name);
+                }
+                assertThat(dromedary.output().lines().filter(line -> line.endsWith(told)))
+                        .hasSize(1);
+                assertThat(dromedary.output())
+                        .as("it is not the remote that lacks it")
+                        .doesNotContain("does not take --modify-window")
+                        .doesNotContain("down:");
+            }
+        }
+        assertThat(used).doesNotExist();
+    }
+
+    /** Before 3.2 a receiver ends the whole call when a path and its directory vanish while they are sent. */
+    @Test
+    void whatOnlyVanishedIsNoOutageAndNoRefusal() throws IOException {
+        Files.writeString(source.resolve("f"), "f");
+        Path sender = OldRsync.script(
+                directory.resolve("rsync.sh"),
+                "case \" $* \" in",
+                "*' --dry-run '*) ;;",
+                "*' --delete-missing-args '*)",
+                "  if mkdir " + directory.resolve("once") + " 2>/dev/null; then",
+                "    echo 'file has vanished: \"/source/d\"' >&2",
+                "    echo 'ABORTING due to invalid path from sender: d/f' >&2",
+                "    exit 2",
+                "  fi;;",
+                "esac",
+                "exec rsync \"$@\"");
+        remote("copy", target("copy").toString());
+        try (DromedaryProcess dromedary = dromedary("run", configuration("dromedary.rsync.command=" + sender + "\n"))) {
+            dromedary.awaitLine("copy: full sync done", START);
+            Files.delete(source.resolve("f"));
+            Trees.awaitEqual(source, directory.resolve("copy"), SOON);
+            assertThat(directory.resolve("once")).exists();
+            assertThat(dromedary.output()).doesNotContain("WARN").doesNotContain("does not take");
+        }
+    }
+
     @Test
     void whatAUserWroteIsWrongWhereItIsRefused() throws IOException {
         Files.writeString(source.resolve("f"), "f");

@@ -84,7 +84,9 @@ class PageIT {
         assumeTrue(Browser.isInstalled(), "needs Debian's chromium and chromium-driver");
         Path web = target("web");
         Path other = target("other");
-        try (RsyncDaemon daemon = new RsyncDaemon().module("web", web).start();
+        try (RsyncDaemon daemon = new RsyncDaemon()
+                        .module("web", web, "refuse options = stats")
+                        .start();
                 DromedaryProcess dromedary = new Configuration(directory, source)
                         .set("http.port=" + port, "retry.max-backoff=1h", "retry.backoff=1h")
                         .remote("web", daemon.url("web"))
@@ -98,6 +100,7 @@ class PageIT {
             eventually(() -> assertThat(browser.text(row + ".state")).isEqualTo("live"));
             eventually(() -> assertThat(browser.text("#summary")).isEqualTo("All 2 remotes are up"));
             assertThat(browser.text("#events")).contains("web: full sync done");
+            assertThat(browser.text(row + ".receiver")).contains("does not take --stats: the bytes sent are not known");
             isWithoutBarriers(browser);
 
             daemon.stop();
