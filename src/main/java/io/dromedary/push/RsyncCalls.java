@@ -39,7 +39,6 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
-import java.util.stream.StreamSupport;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Header;
@@ -525,11 +524,22 @@ public final class RsyncCalls {
         return joined(first, callsFileByFile(remote, others, changes, batch, shortNames));
     }
 
+    /** First those, then the rest; none is made before its turn. */
     private static Iterable<Call> joined(Iterable<Call> first, Iterable<Call> rest) {
-        return () -> Stream.concat(
-                        StreamSupport.stream(first.spliterator(), false),
-                        StreamSupport.stream(rest.spliterator(), false))
-                .iterator();
+        return () -> new Iterator<>() {
+            private final Iterator<Call> before = first.iterator();
+            private final Iterator<Call> after = rest.iterator();
+
+            @Override
+            public boolean hasNext() {
+                return before.hasNext() || after.hasNext();
+            }
+
+            @Override
+            public Call next() {
+                return before.hasNext() ? before.next() : after.next();
+            }
+        };
     }
 
     /** Whether a file that is being written has to wait; one that a full sync sends too early is sent once more. */
