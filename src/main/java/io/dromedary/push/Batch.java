@@ -42,6 +42,7 @@ public final class Batch {
     private boolean absorbed;
     private long bytesSent;
     private boolean redelivery;
+    private boolean cut;
     private final List<RsyncException> partial = new ArrayList<>();
     private final Map<String, Refusal> refused = new TreeMap<>();
     private ChangeSet pushOnly;
@@ -65,10 +66,11 @@ public final class Batch {
     }
 
     /** Adds what is to be pushed once more: nothing new. */
-    void repeat(ChangeSet more) {
-        changes.merge(more);
+    void repeat(Batch other) {
+        changes.merge(other.changes);
         // The remote has the new names by now.
         changes.forgetMoves();
+        cut |= other.cut;
     }
 
     /** Takes over what another batch holds: its changes, its files and its age. */
@@ -82,6 +84,7 @@ public final class Batch {
         linked.addAll(other.linked);
         files.addAll(other.files);
         redelivery |= other.redelivery;
+        cut |= other.cut;
         failedBefore += other.redelivery ? other.changes.size() : other.failedBefore;
         if (other.sinceNanos - sinceNanos < 0) {
             since = other.since;
@@ -108,10 +111,10 @@ public final class Batch {
     }
 
     /** Some of its changes, to be pushed once more: what it is kept in goes over to them, for a kill in between. */
-    Batch again(ChangeSet some, long oldest) {
+    Batch again(Batch some) {
         Batch again = new Batch();
         again.repeat(some);
-        again.sinceNanos(oldest);
+        again.sinceNanos(some.sinceNanos);
         again.files.addAll(files);
         files.clear();
         return again;
@@ -134,6 +137,7 @@ public final class Batch {
         Batch part = parts.computeIfAbsent(to, key -> {
             Batch made = new Batch();
             made.lane = key;
+            made.cut = cut;
             made.sinceNanos(sinceNanos);
             return made;
         });
@@ -203,6 +207,15 @@ public final class Batch {
 
     boolean isRedelivery() {
         return redelivery;
+    }
+
+    /** Marks it as one that was cut, perhaps: its receiver may have left temporary files behind. */
+    void cut() {
+        cut = true;
+    }
+
+    boolean isCut() {
+        return cut;
     }
 
     void keptIn(Path file) {

@@ -648,6 +648,7 @@ public final class FailQueue implements AutoCloseable {
     private Batch read(String remote, List<Path> files, Outage outage) {
         Batch batch = new Batch();
         batch.redelivered();
+        batch.cut();
         for (Path file : files) {
             try {
                 read(file, batch);

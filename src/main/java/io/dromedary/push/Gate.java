@@ -368,12 +368,12 @@ public final class Gate implements CamelContextAware, AutoCloseable {
                     if (state.again.changes().isEmpty() || batch.sinceNanos() - state.again.sinceNanos() < 0) {
                         state.again.sinceNanos(batch.sinceNanos());
                     }
-                    state.again.repeat(batch.changes());
+                    state.again.repeat(batch);
                 } else {
-                    again = batch.again(batch.changes(), batch.sinceNanos());
+                    again = batch.again(batch);
                 }
             } else if (lane == state.full && !state.again.changes().isEmpty()) {
-                again = batch.again(state.again.changes(), state.again.sinceNanos());
+                again = batch.again(state.again);
                 state.again = new Batch();
             }
             if (again != null) {

@@ -264,6 +264,12 @@ public final class LargeFiles {
         return sending.getOrDefault(remote, Map.of()).containsKey(path);
     }
 
+    /** Whether this may be the temporary file of one that is on its way, but for the one of that path. */
+    synchronized boolean isWriting(String remote, String temporary, String but) {
+        return sending.getOrDefault(remote, Map.of()).keySet().stream()
+                .anyMatch(path -> !path.equals(but) && TemporaryName.isOf(temporary, path));
+    }
+
     /** The lane of this file: the one by which it is on its way, under whatever name it had then, or its own. */
     synchronized Lane lane(String remote, String path) {
         for (Sending one : sending.getOrDefault(remote, Map.of()).values()) {
@@ -333,7 +339,9 @@ public final class LargeFiles {
         for (String path : sending.getOrDefault(remote.id(), Map.of()).keySet()) {
             String above = RsyncCalls.parent(path);
             String name = path.substring(path.lastIndexOf('/') + 1);
-            rules.add("--filter=P /" + pattern(above.isEmpty() ? "" : above + "/") + "." + pattern(name) + ".??????");
+            String directory = "--filter=P /" + pattern(above.isEmpty() ? "" : above + "/");
+            TemporaryName.beginnings(name)
+                    .forEach(begun -> rules.add(directory + pattern(begun) + TemporaryName.UNIQUE));
         }
         Collection<String> directories = partials.directories(remote.id());
         if (directories.size() > Partials.MOST) {

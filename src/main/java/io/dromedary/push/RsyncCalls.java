@@ -8,6 +8,7 @@ import io.dromedary.mirror.Following.Seen;
 import io.dromedary.mirror.Following.What;
 import io.dromedary.mirror.Mirror;
 import io.dromedary.mirror.Mirrors;
+import io.dromedary.mirror.Receiver;
 import io.dromedary.mirror.Receiver.Ability;
 import io.dromedary.mirror.Remote;
 import io.dromedary.mirror.Target;
@@ -37,7 +38,9 @@ import java.util.NoSuchElementException;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
@@ -116,6 +119,15 @@ public final class RsyncCalls {
     /** Deletions one call is told of by rules. */
     private static final int MAX_RULED = 200;
 
+    /** Filter rules by which a call with {@code --delete} sees directories, and what may be a temporary file. */
+    private static final List<String> TEMPORARY_ONLY = Stream.of(
+                    "S */", "S " + TemporaryName.ANY, "H *", "R " + TemporaryName.ANY, "P *")
+            .map(rule -> "--filter=" + rule)
+            .toList();
+
+    /** Pushes in a row that fail because the remote cannot be asked what is left of cut transfers; then it is left there. */
+    private static final int MOST_NOT_ASKED = 3;
+
     private Mirrors mirrors;
     private RsyncProcess rsyncProcess;
     private FailQueue failQueue;
@@ -124,6 +136,7 @@ public final class RsyncCalls {
     private String command;
     private int maxPaths;
     private List<String> fullSyncExcludes;
+    private final Map<String, Integer> notAsked = new ConcurrentHashMap<>();
 
     public void setMirrors(Mirrors mirrors) {
         this.mirrors = mirrors;
@@ -196,6 +209,13 @@ public final class RsyncCalls {
         sorted.large.forEach((path, written) -> defer(remote, batch, List.of(path), written));
         Iterable<Call> rest = callsFor(remote, changes, sorted, batch, isFirstTry);
         Iterable<Call> calls = first.isEmpty() ? rest : joined(first, rest);
+        sorted.cut.removeIf(path -> !batch.isCut() && !batch.unneeded().contains(path));
+        if (!sorted.cut.isEmpty() && batch.lane().equals(Lane.LIVE) && remote.delete()) {
+            calls = joined(calls, List.of(leftBehind(remote, batch.lane(), sorted.cut)));
+        }
+        if (batch.isCut() && changes.isEverything()) {
+            deferExcluded(batch, sorted.cut);
+        }
         // What is gone, is gone from the path where the source was a moment ago: only if it still is there.
         String problem = remote.mirror().problem();
         if (problem != null) {
@@ -225,7 +245,7 @@ public final class RsyncCalls {
         walkedByRsync.addAll(sorted.deepByTime);
         return mounted.deletingApart(held, walkedByRsync, maxPaths, directories -> {
             List<Call> extraneous = new ArrayList<>();
-            addExtraneous(extraneous, remote, directories, Set.of());
+            addExtraneous(extraneous, remote, directories, Set.of(), largeFiles.protection(remote));
             if (changes.isEverything()) {
                 extraneous.replaceAll(call -> preceded(call, excluding(fullSyncExcludes)));
             }
@@ -266,6 +286,16 @@ public final class RsyncCalls {
             } else {
                 batch.defer(Lane.LATER, one);
             }
+        }
+    }
+
+    /** What was written where a full sync deletes nothing, once more by the live lane: an earlier try of it was cut. */
+    private void deferExcluded(Batch batch, Set<String> written) {
+        Excludes more = Excludes.of(String.join(",", fullSyncExcludes), null);
+        ChangeSet excluded = new ChangeSet();
+        written.stream().filter(path -> more.covers(path, false)).forEach(path -> excluded.add(path, false));
+        if (!excluded.isEmpty()) {
+            batch.defer(Lane.LIVE, excluded);
         }
     }
 
@@ -356,6 +386,14 @@ public final class RsyncCalls {
                 deletion.forEach(call -> calls.add(
                         new Call(call.directory(), call.arguments(), () -> batch.isWithdrawn() ? null : call.input())));
             }
+            if ((known || batch.isCut()) && remote.delete()) {
+                Call leftBehind = leftBehind(remote, batch.lane(), Set.of(path));
+                // The receiver of what was ended here is still at it, perhaps.
+                calls.add(new Call(
+                        leftBehind.directory(),
+                        leftBehind.arguments(),
+                        () -> sending.isEnded() ? null : leftBehind.input()));
+            }
             calls.add(new Call(directory(remote), List.of(), () -> putBack(batch)));
             return calls;
         }
@@ -434,6 +472,77 @@ public final class RsyncCalls {
 
     private void addLeftover(List<Call> calls, Remote remote, String path) {
         addRules(calls, remote, List.of(leftOver(path, largeFiles.partials().paths(remote.id()))), Set.of());
+    }
+
+    /**
+     * Deletes the temporary files that receivers which died have left of these paths. They are asked for when the call's
+     * turn comes, and deleted by their full names: beside this push others may be under way.
+     */
+    private Call leftBehind(Remote remote, Lane lane, Set<String> paths) {
+        return new Call(directory(remote), ruled(remote), () -> {
+            List<String> left = askForLeftBehind(remote, lane, paths);
+            tell(remote, "delete, left by a receiver that died,", left);
+            return left.isEmpty() ? null : new ByteArrayInputStream(rules(left, Set.of()));
+        });
+    }
+
+    private List<String> askForLeftBehind(Remote remote, Lane lane, Set<String> paths) {
+        if (!remote.receiver().takes(Ability.ITEMIZED)) {
+            return List.of();
+        }
+        Set<String> directories = new TreeSet<>();
+        paths.forEach(path -> directories.add(path.substring(0, path.lastIndexOf('/') + 1)));
+        List<Call> questions = new ArrayList<>();
+        addExtraneous(questions, remote, directories, Set.of(), TEMPORARY_ONLY);
+        List<String> left;
+        try {
+            left = questions.stream()
+                    .flatMap(question -> rsyncProcess.differences(command, question))
+                    .filter(difference -> difference.deleted() && !difference.directory())
+                    .map(Difference::path)
+                    .filter(TemporaryName::is)
+                    .collect(Collectors.toCollection(ArrayList::new));
+            notAsked.remove(remote.id());
+        } catch (RsyncException e) {
+            boolean askedOtherwise = Receiver.refusedOption(e.words())
+                    .flatMap(Receiver::of)
+                    .filter(ability -> ability != Ability.ITEMIZED)
+                    .isPresent();
+            if ((askedOtherwise || e.getMeaning() == Meaning.AGAIN)
+                    && notAsked.merge(remote.id(), 1, Integer::sum) < MOST_NOT_ASKED) {
+                throw e;
+            }
+            notAsked.remove(remote.id());
+            LOG.debug("{}: cannot be asked what is left of cut transfers: {}", remote.id(), e.getMessage());
+            return List.of();
+        }
+        left.removeIf(temporary -> !isLeftBehind(remote, lane, paths, temporary));
+        return left.subList(0, Math.min(left.size(), MAX_RULED));
+    }
+
+    /** Whether a temporary file was to become one of these paths, and nobody writes it any more. */
+    private boolean isLeftBehind(Remote remote, Lane lane, Set<String> paths, String temporary) {
+        String root = ByteString.of(directory(remote));
+        List<String> owners = paths.stream()
+                .filter(path -> TemporaryName.isOf(temporary, path))
+                .toList();
+        // After a full sync what was pushed beside it is pushed once more: there is time enough.
+        boolean mayBeSynced = transfer(remote) != null
+                && !(sendsLargeApart(remote)
+                        && owners.stream().allMatch(path -> largeFiles.isLarge(stat(remote, root, path))));
+        return !owners.isEmpty()
+                && !mayBeSynced
+                && !largeFiles.isWriting(remote.id(), temporary, lane.path())
+                && !remote.excludes().coversByRegex(temporary, false)
+                && isGone(root + "/" + temporary);
+    }
+
+    private static boolean isGone(String path) {
+        try {
+            return Entries.lstat(path) == null;
+        } catch (PosixException e) {
+            return false;
+        }
     }
 
     /** Where the remote keeps what was sent of this path: its directory for that, unless others have something there. */
@@ -619,7 +728,7 @@ public final class RsyncCalls {
                 if (ready.isEmpty() && (walk.isDone() || walk.directories() >= maxPaths)) {
                     List<String> directories = walk.takeDirectories();
                     if (remote.delete()) {
-                        addExtraneous(ready, remote, directories, batch.made());
+                        addExtraneous(ready, remote, directories, batch.made(), largeFiles.protection(remote));
                         addRules(ready, remote, walk.takeLeftOut().deleted(), Set.of());
                     }
                 }
@@ -695,12 +804,17 @@ public final class RsyncCalls {
      * Deletes what is in these directories, their paths ending in a slash, at the remote only; sends nothing.
      *
      * @param made those that turn out to need none of it
+     * @param rules of filters, for what stays most often
      */
     private void addExtraneous(
-            Collection<Call> calls, Remote remote, Collection<String> directories, Set<String> made) {
+            Collection<Call> calls,
+            Remote remote,
+            Collection<String> directories,
+            Set<String> made,
+            List<String> rules) {
         List<String> options = new ArrayList<>(List.of("--no-r", "--dirs", "--delete"));
         options.addAll(List.of("--existing", "--ignore-existing", "--ignore-missing-args"));
-        options.addAll(largeFiles.protection(remote));
+        options.addAll(rules);
         if (directories.size() <= FEW_GONE) {
             options.addAll(quickly(remote));
         }
@@ -1109,25 +1223,30 @@ public final class RsyncCalls {
                 single.addAll(paths);
             }
         });
-        addExtraneous(calls, remote, wholeDirectories, Set.of());
+        addExtraneous(calls, remote, wholeDirectories, Set.of(), largeFiles.protection(remote));
         addRules(calls, remote, single, Set.of());
     }
 
     /** @param opened directories that are gone but hold what stays: gone through, without success deleted */
     private void addRules(Collection<Call> calls, Remote remote, List<String> gone, Set<String> opened) {
-        List<String> options = new ArrayList<>(List.of("-r", "--delete"));
-        if (!remote.excludes().hasIncludes()) {
-            // With includes among them they would give free what lies beside.
-            options.addAll(remote.excludes().ownArguments());
-        }
-        options.add("--filter=merge -");
-        List<String> arguments = arguments(remote, options.toArray(String[]::new));
+        List<String> arguments = ruled(remote);
         int most = Math.min(MAX_RULED, maxPaths);
         for (int from = 0; from < gone.size(); from += most) {
             List<String> paths = gone.subList(from, Math.min(gone.size(), from + most));
             tell(remote, "delete", paths);
             calls.add(new Call(directory(remote), arguments, rules(paths, opened)));
         }
+    }
+
+    /** The arguments of a call that deletes by rules. */
+    private List<String> ruled(Remote remote) {
+        List<String> options = new ArrayList<>(List.of("-r", "--delete"));
+        if (!remote.excludes().hasIncludes()) {
+            // With includes among them they would give free what lies beside.
+            options.addAll(remote.excludes().ownArguments());
+        }
+        options.add("--filter=merge -");
+        return arguments(remote, options.toArray(String[]::new));
     }
 
     /** rsync(1), "FILTER RULES": show, hide, risk, protect; the first that matches decides. */
@@ -1350,6 +1469,9 @@ public final class RsyncCalls {
         final Map<String, Boolean> large = new LinkedHashMap<>();
 
         final Map<String, Stat> stats = new HashMap<>();
+        /** Paths of which there may be temporary files at the remote, if an earlier try was cut. */
+        final Set<String> cut = new LinkedHashSet<>();
+
         private final LargeFiles largeFiles;
 
         Sorted(
@@ -1448,6 +1570,9 @@ public final class RsyncCalls {
             }
             if (leftOut.add(path, seen)) {
                 return false;
+            }
+            if (dirty) {
+                cut.add(path);
             }
             if (directory && isDeep) {
                 deep.add(path);
