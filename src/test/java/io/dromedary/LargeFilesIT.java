@@ -197,9 +197,9 @@ class LargeFilesIT {
         return events;
     }
 
-    private void rightWhateverHappens(int megabytes, int atOnce) throws Exception {
+    private void rightWhateverHappens(int megabytes, int atOnce, String bwlimit) throws Exception {
         configuration.set("large-pushes=" + atOnce, "max-processes=40");
-        try (DromedaryProcess dromedary = run("2m")) {
+        try (DromedaryProcess dromedary = run(bwlimit)) {
             Map<String, Event> events = events();
             for (String name : events.keySet()) {
                 Files.createDirectory(source.resolve(name));
@@ -222,17 +222,17 @@ class LargeFilesIT {
 
     @Test
     void rightWhateverHappensToWhatIsSent() throws Exception {
-        rightWhateverHappens(6, 20);
+        rightWhateverHappens(6, 20, "6m");
     }
 
     @Test
     void rightWhateverHappensToWhatIsSentForLong() throws Exception {
-        rightWhateverHappens(44, 20);
+        rightWhateverHappens(44, 20, "12m");
     }
 
     @Test
     void rightWhateverHappensToWhatWaits() throws Exception {
-        rightWhateverHappens(4, 1);
+        rightWhateverHappens(4, 1, "2m");
     }
 
     @Test

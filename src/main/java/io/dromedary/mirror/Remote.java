@@ -4,6 +4,7 @@ import io.dromedary.change.ByteString;
 import io.dromedary.change.Excludes;
 import io.dromedary.change.FilterRule;
 import io.dromedary.mirror.Receiver.Ability;
+import io.dromedary.posix.Entries;
 import io.dromedary.posix.OwnerOnly;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
+import java.time.LocalTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -24,6 +26,12 @@ public final class Remote {
      * daemon's end has its own half, see {@code docs/performance.md}.
      */
     public static final String NO_DELAY = "--sockopts=TCP_NODELAY";
+
+    /**
+     * In every call to a remote with a limit, and followed by what rsync keeps to by itself: the day's highest one, for all calls together are kept
+     * within the limit of the moment; where that cannot be, the limit at the call's start.
+     */
+    public static final String BANDWIDTH = "--bwlimit=";
 
     /** A remote's name is also a directory's below the state directory, a metric's tag and a part of an address. */
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
@@ -40,7 +48,8 @@ public final class Remote {
     private RsyncArgs args;
     private Following following = Following.NONE;
     private int timeout;
-    private String bwlimit;
+    private String bwlimit = "";
+    private Bandwidth bandwidth = Bandwidth.UNLIMITED;
     private boolean delete = true;
     private Mirrors mirrors;
 
@@ -87,7 +96,7 @@ public final class Remote {
     }
 
     public void setBwlimit(String bwlimit) {
-        this.bwlimit = bwlimit.isBlank() ? null : bwlimit.strip();
+        this.bwlimit = bwlimit.strip();
     }
 
     public void setDelete(boolean delete) {
@@ -115,11 +124,25 @@ public final class Remote {
             throw new IllegalArgumentException("remote " + id + ": rsync argument " + refusal);
         });
         readFilters();
+        bandwidth = readBandwidth();
         if (delete) {
             checkStays("temp-dir");
             checkStays("backup-dir");
         }
         mirrors.add(this);
+    }
+
+    /** What the remote's own arguments say holds where it has no other limit. */
+    private Bandwidth readBandwidth() {
+        boolean own = !bwlimit.isEmpty();
+        String written = own ? bwlimit : args.has("bwlimit") ? args.value("bwlimit") : "";
+        try {
+            return Bandwidth.parse(written);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "remote " + id + ": " + (own ? "bwlimit = " : "rsync argument --bwlimit=") + written
+                            + ": allowed is " + Bandwidth.ALLOWED);
+        }
     }
 
     /** Reads the files that the rsync arguments name for what is left out, anew; an error says what is wrong in one line. */
@@ -264,6 +287,11 @@ public final class Remote {
         return delete;
     }
 
+    /** What all calls to it together may send. */
+    public Bandwidth bandwidth() {
+        return bandwidth;
+    }
+
     /** What its rsync takes. */
     public Receiver receiver() {
         return receiver;
@@ -348,8 +376,8 @@ public final class Remote {
         if (timeout > 0 && receiver.takes(Ability.TIMEOUT)) {
             options.add("--timeout=" + timeout);
         }
-        if (bwlimit != null) {
-            options.add("--bwlimit=" + bwlimit);
+        if (bandwidth.isLimited()) {
+            options.add(BANDWIDTH + (Entries.bySystemCalls() ? bandwidth.highest() : bandwidth.at(LocalTime.now())));
         }
         if (target.kind() == Target.Kind.DAEMON) {
             options.add(NO_DELAY);

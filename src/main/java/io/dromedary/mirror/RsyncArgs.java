@@ -177,6 +177,7 @@ public final class RsyncArgs {
             "xattrs",
             "compress-level",
             "compress-choice",
+            "bwlimit",
             "numeric-ids",
             "chmod",
             "chown",
@@ -261,7 +262,10 @@ public final class RsyncArgs {
         }
 
         boolean isForRsync() {
-            return refusal() == null && !FILTERS.contains(name()) && !IGNORED.contains(name());
+            return refusal() == null
+                    && !FILTERS.contains(name())
+                    && !IGNORED.contains(name())
+                    && !name().equals("bwlimit");
         }
 
         /** Why it is none for a user to set; null: it may be set. */
@@ -365,7 +369,7 @@ public final class RsyncArgs {
         return refusals;
     }
 
-    /** The words for rsync, as they were written, without those that are refused, and without the {@link #filters}. */
+    /** The words for rsync, as they were written, without those that are refused, the {@link #filters} and {@code bwlimit}, which is the remote's. */
     public List<String> words() {
         return words(Option::isForRsync);
     }

@@ -59,6 +59,11 @@ public final class LibC {
     private static final int F_RDLCK = 0;
     private static final int SIGURG = 23;
 
+    /** asm-generic/signal.h, on every machine that Java runs on but MIPS. */
+    private static final int SIGCONT = 18;
+
+    private static final int SIGSTOP = 19;
+
     /** linux/magic.h. */
     private static final int NFS = 0x6969;
 
@@ -152,6 +157,8 @@ public final class LibC {
             int fd, byte[] message, long length, int flags, byte[] address, int addressLength);
 
     private static native long readlink(byte[] path, byte[] text, long size);
+
+    private static native int kill(int pid, int signal);
 
     private static native int isatty(int fd);
 
@@ -481,6 +488,16 @@ public final class LibC {
         } finally {
             close(fd);
         }
+    }
+
+    /** Has a process pause until {@link #go}; returns false where that is not allowed. */
+    public static boolean stop(long pid) {
+        return kill((int) pid, SIGSTOP) == 0;
+    }
+
+    /** Has a process that was stopped go on. */
+    public static boolean go(long pid) {
+        return kill((int) pid, SIGCONT) == 0;
     }
 
     /** A descriptor for a process, see {@code pidfd_open(2)}; negative where there is none. */

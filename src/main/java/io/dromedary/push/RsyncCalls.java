@@ -451,23 +451,25 @@ public final class RsyncCalls {
 
     /** Deletes what a cut transfer has left of what is no large file any more. */
     private void addLeftovers(List<Call> calls, Remote remote, Batch batch, Sorted sorted) {
-        List<String> left = new ArrayList<>();
-        Set<String> begun = largeFiles.partials().paths(remote.id());
-        for (String path : begun) {
-            if (batch.changes().covers(path, false)
-                    && !largeFiles.isSending(remote.id(), path)
-                    && !largeFiles.isLarge(stat(remote, sorted.root, path))) {
-                left.add(leftOver(path, begun));
-                if (largeFiles.looked(remote.id(), path)) {
-                    ChangeSet once = new ChangeSet();
-                    once.add(path, false);
-                    batch.defer(Lane.large(path), once);
-                } else {
-                    batch.unneeded(path);
-                }
+        Set<String> others = new HashSet<>(largeFiles.partials().paths(remote.id()));
+        List<String> ended = others.stream()
+                .filter(path -> batch.changes().covers(path, false)
+                        && !largeFiles.isSending(remote.id(), path)
+                        && !largeFiles.isLarge(stat(remote, sorted.root, path)))
+                .toList();
+        ended.forEach(others::remove);
+        Set<String> left = new LinkedHashSet<>();
+        for (String path : ended) {
+            left.add(leftOver(path, others));
+            if (largeFiles.looked(remote.id(), path)) {
+                ChangeSet once = new ChangeSet();
+                once.add(path, false);
+                batch.defer(Lane.large(path), once);
+            } else {
+                batch.unneeded(path);
             }
         }
-        addRules(calls, remote, left, Set.of());
+        addRules(calls, remote, List.copyOf(left), Set.of());
     }
 
     private void addLeftover(List<Call> calls, Remote remote, String path) {
@@ -1622,6 +1624,13 @@ public final class RsyncCalls {
         }
     }
 
+    /** What this line of rsync's statistics says that it has sent; 0 if it is another line. */
+    static long bytesSent(String line) {
+        return line.startsWith(SENT)
+                ? Long.parseLong(line.substring(SENT.length()).replace(",", "").strip())
+                : 0;
+    }
+
     /**
      * @param above where rsync worked, below the source, ending in a slash; empty in the source
      * @param files whether files too are noted as made
@@ -1629,8 +1638,7 @@ public final class RsyncCalls {
     private static void account(String told, Batch batch, String above, boolean files) {
         told.lines().forEach(line -> {
             if (line.startsWith(SENT)) {
-                batch.sent(Long.parseLong(
-                        line.substring(SENT.length()).replace(",", "").strip()));
+                batch.sent(bytesSent(line));
             } else if (line.startsWith(Difference.MADE)) {
                 batch.made().add(above + Difference.parse(line).path() + "/");
             } else if (files && line.length() > 1 && line.charAt(1) == 'f' && line.charAt(0) != '.') {

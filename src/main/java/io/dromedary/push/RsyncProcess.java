@@ -18,10 +18,13 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -90,6 +93,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     /** Of stdout, its end: statistics stand there. A list is kept as a whole. */
     private static final int KEPT = 64 * 1024;
 
+    /** rsync's statistics are no longer. */
+    private static final int STATISTICS = 4096;
+
     /** Of stderr: a line for each of some thousand paths that do not go through. */
     private static final int KEPT_ERRORS = 1 << 20;
 
@@ -103,6 +109,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     private final Set<Process> running = ConcurrentHashMap.newKeySet();
     /** Of the calls under way that tell, by their arguments; but for those of large files. */
     private final Map<List<String>, Transfer> transfers = new ConcurrentHashMap<>();
+    /** Of the remotes with a limit. */
+    private final Map<Remote, Throttle> throttles = new ConcurrentHashMap<>();
 
     private volatile boolean closed;
     private Mirrors mirrors = new Mirrors();
@@ -170,6 +178,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             told = text -> transfers.computeIfPresent(command.getArgs(), (call, transfer) -> transfer.after(text));
         }
         Process process = null;
+        Awaited awaited = null;
         try {
             builder.command().addAll(arguments(command));
             process = builder.start();
@@ -191,7 +200,8 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             Input input = new Input(process.getOutputStream(), command.getInput());
             Output errors = new Output(process.getErrorStream(), KEPT_ERRORS, "rsync-stderr", null);
             Output output = new Output(process.getInputStream(), kept, "rsync-stdout", told);
-            int exitCode = exitCode(process, command.getArgs());
+            awaited = awaited(process, command);
+            int exitCode = exitCode(awaited, command.getArgs());
             RuntimeException untold = input.join();
             if (large != null && large.isEnded()) {
                 // It is not what it was; as what has vanished, it is a change of its own.
@@ -200,6 +210,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             if (!output.join() && kept > KEPT) {
                 throw new RsyncException(30, "rsync has not told all");
             }
+            awaited.ended(output.end());
             errors.join();
             if (held != null && held.isLost()) {
                 throw PartialException.of(23, MountedCalls.CHANGED, null);
@@ -235,6 +246,9 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
             throw new RsyncException(20, "stopped");
         } finally {
             transfers.remove(command.getArgs());
+            if (awaited != null) {
+                awaited.close();
+            }
             if (process != null) {
                 end(List.of(process));
                 running.remove(process);
@@ -306,20 +320,47 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         throw PartialException.of(23, directory + " has moved meanwhile", null);
     }
 
+    private Awaited awaited(Process process, ExecCommand command) {
+        List<String> arguments = command.getArgs();
+        boolean limited =
+                Entries.bySystemCalls() && arguments.stream().anyMatch(one -> one.startsWith(Remote.BANDWIDTH));
+        Throttle throttle = limited
+                ? remote(command)
+                        .map(remote -> throttles.computeIfAbsent(
+                                remote, one -> new Throttle(one.bandwidth(), Clock.systemDefaultZone())))
+                        .orElse(null)
+                : null;
+        return new Awaited(process, throttle, Throttle.Kind.of(arguments), timeout(arguments));
+    }
+
+    /** The remote that a call goes to, to its target or a directory there. */
+    private Optional<Remote> remote(ExecCommand command) {
+        if (command.getWorkingDir() == null) {
+            return Optional.empty();
+        }
+        Path from = Path.of(command.getWorkingDir());
+        String to = command.getArgs().get(command.getArgs().size() - 1);
+        return mirrors.remotes().stream()
+                .filter(remote -> from.startsWith(remote.mirror().source())
+                        && to.startsWith(RsyncCalls.withSlash(remote.target().text())))
+                .max(Comparator.comparingInt(remote -> remote.target().text().length()));
+    }
+
     /** Waits for the end; a process that is silent for too long has not got one, see above. */
-    private static int exitCode(Process process, List<String> arguments) throws InterruptedException {
+    private static int exitCode(Awaited rsync, List<String> arguments) throws InterruptedException {
         if (arguments.contains(Remote.NO_DELAY) && Entries.bySystemCalls()) {
-            acknowledge(process);
+            acknowledge(rsync);
         }
         long timeout = timeout(arguments);
         if (timeout == 0) {
-            return process.waitFor();
+            rsync.waitFor(Long.MAX_VALUE);
+            return rsync.process().exitValue();
         }
-        long pause = TimeUnit.SECONDS.toMillis(timeout) / LOOKS;
+        long pause = TimeUnit.SECONDS.toNanos(timeout) / LOOKS;
         int silent = 0;
         int deaf = 0;
-        for (Traffic last = Traffic.UNKNOWN; !process.waitFor(pause, TimeUnit.MILLISECONDS); ) {
-            Traffic now = traffic(process);
+        for (Traffic last = Traffic.UNKNOWN; !rsync.waitFor(pause); ) {
+            Traffic now = traffic(rsync.process());
             deaf = now == Traffic.UNKNOWN || now.read != last.read ? 0 : deaf + 1;
             silent = deaf == 0 || now.written != last.written ? 0 : silent + 1;
             last = now;
@@ -331,21 +372,19 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
                                 + times + " times its timeout of " + timeout + " s, and was ended");
             }
         }
-        return process.exitValue();
+        return rsync.process().exitValue();
     }
 
     /** A tenth of the time that it runs may be lost by a delay: in the end, Linux's own is no longer than that. */
-    private static void acknowledge(Process process) throws InterruptedException {
-        int descriptor = LibC.processDescriptor(process.pid());
+    private static void acknowledge(Awaited rsync) throws InterruptedException {
+        int descriptor = LibC.processDescriptor(rsync.process().pid());
         if (descriptor < 0) {
             return;
         }
         try {
             long begin = System.nanoTime();
             long pause = LEAST_DELAYED;
-            while (pause < DELAYED
-                    && !process.waitFor(pause, TimeUnit.NANOSECONDS)
-                    && LibC.acknowledge(descriptor, CONNECTION)) {
+            while (pause < DELAYED && !rsync.waitFor(pause) && LibC.acknowledge(descriptor, CONNECTION)) {
                 pause = Math.max(LEAST_DELAYED, (System.nanoTime() - begin) / 10);
             }
         } finally {
@@ -390,7 +429,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         return new Traffic(read, written);
     }
 
-    private static boolean isRsync(ProcessHandle process) {
+    static boolean isRsync(ProcessHandle process) {
         try {
             return Files.readString(proc(process, "comm"), StandardCharsets.ISO_8859_1)
                     .startsWith("rsync");
@@ -399,7 +438,7 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
         }
     }
 
-    private static Path proc(ProcessHandle process, String file) {
+    static Path proc(ProcessHandle process, String file) {
         return Path.of("/proc", Long.toString(process.pid()), file);
     }
 
@@ -486,6 +525,10 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
     /** By SIGTERM, at which rsync removes what it has written half; what has not ended after 2 s by SIGKILL. */
     private static void endAll(List<ProcessHandle> processes) {
         processes.forEach(ProcessHandle::destroy);
+        if (Entries.bySystemCalls()) {
+            // One that is stopped does not come to it.
+            processes.forEach(process -> LibC.go(process.pid()));
+        }
         if (!await(processes)) {
             processes.forEach(ProcessHandle::destroyForcibly);
             await(processes);
@@ -635,6 +678,12 @@ public final class RsyncProcess implements ExecCommandExecutor, AutoCloseable {
 
         String text() {
             return new String(kept, StandardCharsets.UTF_8);
+        }
+
+        /** Where rsync's statistics stand. */
+        String end() {
+            int from = Math.max(0, kept.length - STATISTICS);
+            return new String(kept, from, kept.length - from, StandardCharsets.ISO_8859_1);
         }
 
         InputStream stream() {

@@ -1,5 +1,6 @@
 package io.dromedary.routes;
 
+import io.dromedary.mirror.Bandwidth;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Reader;
@@ -136,6 +137,13 @@ public final class Settings {
             case "large-file" -> {
                 if (!value.matches("0*[1-9]\\d{0,14}[KMGkmg]?")) {
                     throw wrong(full, value, "a size such as 512K, 16M or 1G");
+                }
+            }
+            case "rsync.bwlimit" -> {
+                try {
+                    Bandwidth.parse(value);
+                } catch (IllegalArgumentException e) {
+                    throw wrong(full, value, Bandwidth.ALLOWED);
                 }
             }
             case "large-pushes" -> number(full, value, 1, 100);

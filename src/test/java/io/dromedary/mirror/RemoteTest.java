@@ -96,7 +96,7 @@ class RemoteTest {
                         "--modify-window=-1",
                         "-az",
                         "--chmod=F644,D755",
-                        "--bwlimit=10m",
+                        "--bwlimit=10240",
                         "--sockopts=TCP_NODELAY",
                         "--contimeout=5",
                         "--port=8873",
