@@ -162,6 +162,10 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         final String key;
         final State state;
         boolean inFlight;
+        /** How often it was taken, and whether what was to leave then has left; where nothing waited, it is let go at once. */
+        int taken;
+
+        boolean left;
         /** What is pushed just now, and what gathers behind it; the same one in between. */
         Batch pushing;
 
@@ -296,7 +300,9 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             }
             return false;
         }
-        return take(lane);
+        boolean leaves = take(lane);
+        lane.left |= leaves;
+        return leaves;
     }
 
     private long size(String remote, String path) {
@@ -364,7 +370,8 @@ public final class Gate implements CamelContextAware, AutoCloseable {
         synchronized (this) {
             State state = lane.state;
             if (lane == state.live && lane.overlapped) {
-                if (state.full.inFlight) {
+                // Of a full sync that has not left nobody would get back what is kept for its end.
+                if (state.full.inFlight && state.full.left) {
                     if (state.again.changes().isEmpty() || batch.sinceNanos() - state.again.sinceNanos() < 0) {
                         state.again.sinceNanos(batch.sinceNanos());
                     }
@@ -549,10 +556,12 @@ public final class Gate implements CamelContextAware, AutoCloseable {
 
     /** Lets a waiting batch go if it may. */
     private void drain(Track lane) {
+        int taken;
         synchronized (this) {
             if (!lane.waiting || !take(lane)) {
                 return;
             }
+            taken = lane.taken;
         }
         if (aggregate.forceCompletionOfGroup(lane.key) == 0) {
             // What waited has left already; but others may wait by now, for this lane or for the slot it took.
@@ -560,6 +569,10 @@ public final class Gate implements CamelContextAware, AutoCloseable {
                 release(lane);
             }
             next(lane);
+        } else {
+            synchronized (this) {
+                lane.left |= lane.taken == taken;
+            }
         }
     }
 
@@ -618,6 +631,8 @@ public final class Gate implements CamelContextAware, AutoCloseable {
             lane.probing = true;
         }
         lane.inFlight = true;
+        lane.taken++;
+        lane.left = false;
         if (lane == state.live) {
             state.pace.pushed(lane.paths, System.nanoTime());
         }

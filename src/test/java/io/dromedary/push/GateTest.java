@@ -519,6 +519,22 @@ class GateTest {
         assertThat(aggregate.pushing()).containsExactly("r1 live");
     }
 
+    /** Full syncs that seem to be under way, as one that had left already was looked for, keep nothing for their end. */
+    @Test
+    void whatAFullSyncMayHaveUndoneComesAgainThoughALaneSeemsTaken() {
+        full("r0");
+        full("r0");
+        // One more joins the next full sync as that leaves.
+        aggregate.beforeForced = once(() -> full("r0"));
+        pushed("r0 full sync");
+        live("r0", "a");
+        List<ChangeSet> again = new ArrayList<>();
+        aggregate.beforeForced = once(() -> again.add(pushed("r0 live")));
+        pushed("r0 full sync");
+        assertThat(again).hasSize(1).doesNotContainNull();
+        assertThat(paths(again.get(0))).containsExactly("a");
+    }
+
     private static Runnable once(Runnable action) {
         AtomicReference<Runnable> left = new AtomicReference<>(action);
         return () -> {
