@@ -140,7 +140,9 @@ class PageIT {
             isWithoutBarriers(browser);
             browser.element("#sure .cancel").click();
             assertThat(browser.text("#failed .count")).isEqualTo("1 change not there yet");
-            browser.element("button[aria-label='Drop what failed at web']").click();
+            String drop = "button[aria-label='Drop what failed at web']";
+            eventually(() -> assertThat(browser.element(drop).isEnabled()).isTrue());
+            browser.element(drop).click();
             browser.element("#sure .danger").click();
             eventually(() -> assertThat(browser.text("#failed")).isEmpty());
             assertThat(browser.console()).as("the browser's console").isEmpty();
