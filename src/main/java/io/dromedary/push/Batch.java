@@ -254,6 +254,11 @@ public final class Batch {
         partial.add(call);
     }
 
+    /** Whether in this try the receiver gave up for want of room: the rest comes in another. */
+    boolean hasNoRoom() {
+        return partial.stream().anyMatch(RsyncException::isCut);
+    }
+
     /** The calls that have not got all of their paths through, told once. */
     List<RsyncException> takePartial() {
         List<RsyncException> taken = List.copyOf(partial);

@@ -211,7 +211,7 @@ public final class RsyncCalls {
         Iterable<Call> calls = first.isEmpty() ? rest : joined(first, rest);
         sorted.cut.removeIf(path -> !batch.isCut() && !batch.unneeded().contains(path));
         if (!sorted.cut.isEmpty() && batch.lane().equals(Lane.LIVE) && remote.delete()) {
-            calls = joined(calls, List.of(leftBehind(remote, batch.lane(), sorted.cut)));
+            calls = joined(calls, List.of(leftBehind(remote, batch, sorted.cut)));
         }
         if (batch.isCut() && changes.isEverything()) {
             deferExcluded(batch, sorted.cut);
@@ -387,7 +387,7 @@ public final class RsyncCalls {
                         new Call(call.directory(), call.arguments(), () -> batch.isWithdrawn() ? null : call.input())));
             }
             if ((known || batch.isCut()) && remote.delete()) {
-                Call leftBehind = leftBehind(remote, batch.lane(), Set.of(path));
+                Call leftBehind = leftBehind(remote, batch, Set.of(path));
                 // The receiver of what was ended here is still at it, perhaps.
                 calls.add(new Call(
                         leftBehind.directory(),
@@ -480,9 +480,9 @@ public final class RsyncCalls {
      * Deletes the temporary files that receivers which died have left of these paths. They are asked for when the call's
      * turn comes, and deleted by their full names: beside this push others may be under way.
      */
-    private Call leftBehind(Remote remote, Lane lane, Set<String> paths) {
+    private Call leftBehind(Remote remote, Batch batch, Set<String> paths) {
         return new Call(directory(remote), ruled(remote), () -> {
-            List<String> left = askForLeftBehind(remote, lane, paths);
+            List<String> left = batch.hasNoRoom() ? List.of() : askForLeftBehind(remote, batch.lane(), paths);
             tell(remote, "delete, left by a receiver that died,", left);
             return left.isEmpty() ? null : new ByteArrayInputStream(rules(left, Set.of()));
         });
