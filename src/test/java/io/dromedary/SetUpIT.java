@@ -13,6 +13,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchService;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
@@ -83,8 +85,21 @@ class SetUpIT {
             assertRefused(
                     check(daemon.url("deep") + "/down"),
                     "(" + source + "/deep/down of this machine) lies in the source ");
-            Command fine = check(daemon.url("copy"));
-            assertThat(fine.exitCode()).as(fine.errors()).isZero();
+            Files.writeString(source.resolve("deep/down/文件"), "here");
+            assertRefused(
+                    check(daemon.url("deep") + "/down"),
+                    "(" + source + "/deep/down of this machine) lies in the source ");
+            Files.writeString(copy.resolve("file"), "there");
+            Files.setLastModifiedTime(copy, before);
+            Files.setLastModifiedTime(source.resolve("deep"), before);
+            try (WatchService watch = directory.getFileSystem().newWatchService()) {
+                source.resolve("deep").register(watch, StandardWatchEventKinds.ENTRY_CREATE);
+                Command fine = check(daemon.url("copy"));
+                assertThat(fine.exitCode()).as(fine.errors()).isZero();
+                assertThat(watch.poll())
+                        .as("a mark in a directory that is as old, but another one")
+                        .isNull();
+            }
         }
         assertThat(new String(
                         Command.run("find", directory.toString(), "-name", ".dromedary*")

@@ -217,13 +217,23 @@ final class OwnHost {
         return inside ? inside(remote, place, listed, mirrors) : null;
     }
 
-    /** The directory in one of these sources that the place is: of those that are as old, the one whose mark is seen there. */
+    /**
+     * The directory in one of these sources that the place is: of those that are as old and hold what is there, the one whose
+     * mark is seen there. No other gets one: it would be in the way of whoever removes that directory just then.
+     */
     private Path inside(Remote remote, String place, List<Listed> listed, Collection<Mirror> mirrors) throws NoAnswer {
         Map<String, Path> marks = new LinkedHashMap<>();
         try {
             for (Listed entry : listed) {
+                List<Path> candidates = new ArrayList<>();
                 for (Mirror mirror : entry.path.equals(".") ? mirrors : List.<Mirror>of()) {
-                    candidates(mirror, entry.time).forEach(candidate -> put(candidate, marks));
+                    candidates.addAll(candidates(mirror, entry.time));
+                }
+                if (!candidates.isEmpty()) {
+                    List<String> names = namesAt(remote, place);
+                    candidates.stream()
+                            .filter(candidate -> holds(candidate, names))
+                            .forEach(candidate -> put(candidate, marks));
                 }
             }
             if (!marks.isEmpty()) {
@@ -236,6 +246,32 @@ final class OwnHost {
             return null;
         } finally {
             remove(marks);
+        }
+    }
+
+    /** What is at the top there. */
+    private List<String> namesAt(Remote remote, String place) throws NoAnswer {
+        return list(remote, place, List.of("--dirs", "--8-bit-output"), List.of()).stream()
+                .map(Listed::path)
+                .filter(name -> !name.equals(".") && !Mark.is(name))
+                .toList();
+    }
+
+    /** Whether a directory may be the one with these names: it has them all, and is empty if there are none. */
+    private static boolean holds(Path directory, List<String> names) {
+        String above = ByteString.of(directory.toString()) + "/";
+        try {
+            if (names.isEmpty()) {
+                List<String> there = new ArrayList<>();
+                Entries.list(above + ".", 1, (name, isDirectory) -> there.add(name));
+                return there.isEmpty();
+            }
+            // Where rsync does not print a byte it writes a backslash, # and three digits.
+            return names.stream()
+                    .filter(name -> !name.contains("\\#"))
+                    .allMatch(name -> Entries.lstat(above + name) != null);
+        } catch (PosixException e) {
+            return false;
         }
     }
 
@@ -306,12 +342,18 @@ final class OwnHost {
 
     /** Those of these paths that are there; none if the server does not let them be listed. */
     private List<Listed> list(Remote remote, String place, List<String> paths) throws NoAnswer {
+        return list(remote, place, List.of("--from0", "--files-from=-"), paths);
+    }
+
+    private List<Listed> list(Remote remote, String place, List<String> options, List<String> paths) throws NoAnswer {
         String target = remote.target().text();
         String at =
                 target.substring(0, target.length() - remote.target().place().length()) + place;
         List<String> command = new ArrayList<>(List.of(rsync, "--include=*"));
         command.addAll(remote.options());
-        command.addAll(List.of("--list-only", "--from0", "--no-r", "--files-from=-", "--"));
+        command.addAll(List.of("--list-only", "--no-r"));
+        command.addAll(options);
+        command.add("--");
         command.addAll(List.of(at.endsWith("/") ? at : at + "/", "."));
         ProcessBuilder builder =
                 new ProcessBuilder(command).directory(remote.mirror().source().toFile());
