@@ -123,6 +123,14 @@ public final class Guard {
         }
     }
 
+    /** Throws a {@link HaltedException} if the target, once all was pushed, is not the one it was. */
+    public void checkTarget(@Header("remote") String remoteId) {
+        String problem = targets.problem(mirrors.remote(remoteId), false);
+        if (problem != null) {
+            throw new HaltedException(problem);
+        }
+    }
+
     private String problem(Remote remote, boolean everything, boolean redelivery) {
         String eatsItself = setUp.problem(remote);
         if (eatsItself != null) {
