@@ -1582,7 +1582,10 @@ public final class RsyncCalls {
             }
             if (!directory) {
                 // Even if the change is further below: a missing or replaced directory is the topmost thing to tell.
-                if (stat == null) {
+                if (stat == null && changes.isEverything()) {
+                    // It goes with the whole. Listed, it fails the call where a file has come for a directory above it.
+                    return false;
+                } else if (stat == null) {
                     addGone(path, !dirty);
                 } else if (largeFiles.isLarge(stat)) {
                     large.put(path, !dirty || changes.isWritten(path));

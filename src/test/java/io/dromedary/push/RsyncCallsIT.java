@@ -834,6 +834,18 @@ class RsyncCallsIT {
     }
 
     @Test
+    void whatWasWrittenInADirectoryThatIsAFileByNowDoesNotFailAFullSync() throws IOException {
+        mirror("", "", true, 5000, "");
+        write("dir", "a file");
+        write(target, "dir/below/file", "");
+        ChangeSet changes = ChangeSet.ofEverything();
+        changes.add("dir/below/file", false);
+        push(changes);
+        assertThat(Trees.types(target).keySet()).containsExactlyInAnyOrder("", "dir");
+        assertThat(target.resolve("dir")).hasContent("a file");
+    }
+
+    @Test
     void whatARegexExcludesIsNeitherSentNorDeletedByAFullSync() throws IOException {
         mirror("", ".*log\\.[0-9]+, .*/cache[0-9]+", true, 5000, "");
         write("keep/here", "new");
