@@ -1535,6 +1535,14 @@ public final class RsyncCalls {
             }
         }
 
+        private boolean isDirectory(String path, boolean dirty) {
+            try {
+                return mirror.behind().look(following, path, dirty).what() == What.DIRECTORY;
+            } catch (PosixException e) {
+                return false;
+            }
+        }
+
         boolean sort(String path, boolean dirty, boolean isDeep) {
             if (path.isEmpty()) {
                 rootChanged = dirty;
@@ -1547,8 +1555,10 @@ public final class RsyncCalls {
                 return false;
             }
             if (changes.isEverything() && !changes.isWritten(path)) {
-                // It comes with the whole; what lies below it is of interest where it is not left out as a directory.
-                return !excludes.matches(path, true);
+                // It comes with the whole; what lies below it is of interest where it is a directory, and not left out
+                // as one.
+                // rsync fails by names below a file or a link.
+                return !excludes.matches(path, true) && isDirectory(path, dirty);
             }
             Seen seen;
             try {

@@ -838,11 +838,16 @@ class RsyncCallsIT {
         mirror("", "", true, 5000, "");
         write("dir", "a file");
         write(target, "dir/below/file", "");
+        write("other/file", "behind a link");
+        Files.createSymbolicLink(source.resolve("link"), Path.of("other"));
+        write(target, "link/file", "");
         ChangeSet changes = ChangeSet.ofEverything();
         changes.add("dir/below/file", false);
+        changes.add("link/file", false);
         push(changes);
-        assertThat(Trees.types(target).keySet()).containsExactlyInAnyOrder("", "dir");
+        assertThat(Trees.types(target).keySet()).containsExactlyInAnyOrder("", "dir", "link", "other", "other/file");
         assertThat(target.resolve("dir")).hasContent("a file");
+        assertThat(target.resolve("link")).isSymbolicLink();
     }
 
     @Test
