@@ -155,8 +155,7 @@ record Refusal(String path, boolean deep, String words, boolean lasting, boolean
 
     /** Whether the remote has no room for it: EFBIG, ENOSPC and EDQUOT. */
     boolean hasNoRoom() {
-        Matcher errno = ERRNO.matcher(words);
-        return errno.find() && NO_ROOM.contains(Integer.parseInt(errno.group(1)));
+        return endsIn(words, NO_ROOM);
     }
 
     private Refusal whole() {
@@ -169,9 +168,12 @@ record Refusal(String path, boolean deep, String words, boolean lasting, boolean
     }
 
     private static boolean isLasting(String line) {
+        return endsIn(line, LASTING) || LASTING_WORDS.matcher(line).find();
+    }
+
+    private static boolean endsIn(String line, Set<Integer> numbers) {
         Matcher errno = ERRNO.matcher(line);
-        return errno.find() && LASTING.contains(Integer.parseInt(errno.group(1)))
-                || LASTING_WORDS.matcher(line).find();
+        return errno.find() && numbers.contains(Integer.parseInt(errno.group(1)));
     }
 
     /** Whether these are the same words but for the receiver's name for an unfinished file. */

@@ -1555,9 +1555,8 @@ public final class RsyncCalls {
                 return false;
             }
             if (changes.isEverything() && !changes.isWritten(path)) {
-                // It comes with the whole; what lies below it is of interest where it is a directory, and not left out
-                // as one.
-                // rsync fails by names below a file or a link.
+                // It comes with the whole. What lies below it is of interest where it is a directory that is not left
+                // out: by a name below a file or a link rsync fails.
                 return !excludes.matches(path, true) && isDirectory(path, dirty);
             }
             Seen seen;
@@ -1592,10 +1591,7 @@ public final class RsyncCalls {
             }
             if (!directory) {
                 // Even if the change is further below: a missing or replaced directory is the topmost thing to tell.
-                if (stat == null && changes.isEverything()) {
-                    // It goes with the whole. Listed, it fails the call where a file has come for a directory above it.
-                    return false;
-                } else if (stat == null) {
+                if (stat == null) {
                     addGone(path, !dirty);
                 } else if (largeFiles.isLarge(stat)) {
                     large.put(path, !dirty || changes.isWritten(path));
